@@ -1,0 +1,213 @@
+"""The line to a simulated device: every verb goes through it, takes its time, and meets its faults.
+
+    no fault     begin, wait, finish
+    error        refused at once, nothing done
+    timeout      begin, wait, finish, and no answer; cancelled in mid-command, the device obeys all the same
+    hang         nothing done, and no answer
+    lie          wait, nothing done, and an answer as if
+    disconnect   half the wait, done or not by a coin, then the device is away for some seconds
+
+Commands that stop something (off, stop, abort, reset) act in `begin`, when they arrive; commands that start
+something (on) act in `finish`, when they are acknowledged. Faults strike single units (a lamp, a telescope);
+the other units of the same call obey.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
+
+from safelight.devices.errors import DeviceDisconnected, DeviceFailed, DeviceUnknown
+from safelight.devices.simulated.faults import FaultBook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from safelight.devices.protocols import Timekeeper
+    from safelight.devices.simulated.faults import Fault
+
+__all__ = ["Command", "Line", "Units"]
+
+T = TypeVar("T")
+Units = tuple[str, ...]
+
+_AWAY_S = 2.0  # how long a disconnected device stays away where the fault doesn't say
+
+
+def _nothing(_units: Units) -> None:
+    """The begin or the cancellation of a command that has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Generic[T]):
+    """One call of one verb.
+
+    Attributes:
+        verb: as in the protocol.
+        units: the parts that it addresses.
+        takes_s: from the command to the answer.
+        finish: (units that obeyed, units that lie) -> the answer.
+        begin: what the units that obey do when the command arrives.
+        cancelled: what they do when the caller gives up in mid-command.
+        together: one unit that refuses keeps all from beginning.
+        reading: a unit that can't be reached is missing in the answer, which is no error while others answer.
+        in_thread: finish is slow and runs in a thread.
+    """
+
+    verb: str
+    units: Units
+    takes_s: float
+    finish: Callable[[Units, Units], T]
+    begin: Callable[[Units], None] = _nothing
+    cancelled: Callable[[Units], None] = _nothing
+    together: bool = False
+    reading: bool = False
+    in_thread: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """The units of a call by what becomes of them."""
+
+    obey: Units
+    late: Units
+    lie: Units
+    refuse: Units
+    silent: Units
+    away: Units
+
+
+class Line:
+    """The line to one device (`lamps`, `telescopes`, ...)."""
+
+    def __init__(self, family: str, units: Units, faults: Iterable[Fault], clock: Timekeeper) -> None:
+        self.family = family
+        self._book = FaultBook(family, units, faults)
+        self._clock = clock
+        self._away_until: dict[str, float] = {}
+        self._coin = random.Random(family)  # noqa: S311  # reproducible rehearsals, not secrets
+
+    async def send(self, command: Command[T]) -> T:
+        """Do it, as the faults allow.
+
+        Raises:
+            DeviceFailed: refused, nothing done.
+            DeviceDisconnected: the device is away, or went away in mid-command.
+            DeviceUnknown: the line gave up waiting.
+        """
+        struck = self._book.strike(command.verb, command.units)
+        away = self._away(command.units)
+        if not struck and not away:
+            return await self._healthy(command)
+        return await self._faulty(command, struck, away)
+
+    async def _healthy(self, command: Command[T]) -> T:
+        command.begin(command.units)
+        try:
+            await self._wait(command.takes_s)
+        except asyncio.CancelledError:
+            command.cancelled(command.units)
+            raise
+        return await self._finish(command, command.units, ())
+
+    async def _faulty(self, command: Command[T], struck: dict[str, Fault], away: Units) -> T:
+        self._refuse_if_hopeless(command, struck, away)
+        dropping = self._disconnect(struck, away)
+        sort = self._sort(command.units, struck, away, dropping)
+        obey = sort.obey + sort.late
+        command.begin(obey)
+        try:
+            await self._wait(command.takes_s / 2 if dropping else command.takes_s)
+        except asyncio.CancelledError:
+            command.cancelled(sort.obey)
+            if sort.late:
+                command.finish(sort.late, ())
+            raise
+        answer = await self._finish(command, obey, sort.lie)
+        if sort.silent:
+            await self._silence([struck[unit] for unit in sort.silent], command, sort.silent)
+        self._complain(command, sort, dropping)
+        return answer
+
+    def _refuse_if_hopeless(self, command: Command[T], struck: dict[str, Fault], away: Units) -> None:
+        """Raise at once where no unit could obey, or where one refusal is enough."""
+        refusing = [u for u in command.units if u in struck and struck[u].what == "error" and u not in away]
+        for units, raiser in ((away, self._gone), (tuple(refusing), self._refused)):
+            if units and (command.together or len(units) == len(command.units)):
+                raiser(units[0] if len(units) < len(command.units) else "", command.verb)
+
+    def _sort(
+        self, units: Units, struck: dict[str, Fault], away: Units, dropping: dict[str, bool]
+    ) -> _Sorted:
+        def of(*what: str) -> Units:
+            return tuple(u for u in units if u not in away and u in struck and struck[u].what in what)
+
+        free = tuple(u for u in units if u not in away and u not in struck)
+        done = tuple(unit for unit, coin in dropping.items() if coin)
+        return _Sorted(free, of("timeout") + done, of("lie"), of("error"), of("timeout", "hang"), away)
+
+    def _disconnect(self, struck: dict[str, Fault], away: Units) -> dict[str, bool]:
+        """Which units lose their line in this command, and whether they obeyed before."""
+        dropping: dict[str, bool] = {}
+        coin = self._coin.random() < 0.5  # noqa: PLR2004  # a fair coin, one for the whole call
+        for unit, fault in struck.items():
+            if fault.what == "disconnect" and unit not in away:
+                dropping[unit] = coin
+                away_s = _AWAY_S if fault.seconds is None else fault.seconds
+                whole = "." not in fault.device
+                self._away_until["" if whole else unit] = self._clock.now() + away_s
+        return dropping
+
+    def _away(self, units: Units) -> Units:
+        if not self._away_until:
+            return ()
+        now = self._clock.now()
+        self._away_until = {unit: until for unit, until in self._away_until.items() if until > now}
+        if "" in self._away_until:
+            return units
+        return tuple(unit for unit in units if unit in self._away_until)
+
+    async def _finish(self, command: Command[T], obey: Units, lie: Units) -> T:
+        if command.in_thread:
+            return await self._clock.in_thread(lambda: command.finish(obey, lie))
+        return command.finish(obey, lie)
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds > 0:
+            await self._clock.sleep(seconds)
+
+    async def _silence(self, faults: list[Fault], command: Command[T], units: Units) -> None:
+        """No answer: for ever, or until the answer comes late (timeout) or the line gives up (hang)."""
+        if any(fault.seconds is None for fault in faults):
+            await asyncio.get_running_loop().create_future()
+        await self._wait(max(fault.seconds or 0.0 for fault in faults))
+        hanging = [unit for unit, fault in zip(units, faults, strict=True) if fault.what == "hang"]
+        if hanging:
+            raise DeviceUnknown(
+                "no answer; read it back before you ask again",
+                device=self.name(hanging[0]),
+                verb=command.verb,
+            )
+
+    def _complain(self, command: Command[T], sort: _Sorted, dropping: dict[str, bool]) -> None:
+        whole = len(command.units)
+        if dropping and not (command.reading and len(dropping) < whole):
+            self._gone(next(iter(dropping)) if len(dropping) < whole else "", command.verb)
+        if command.reading:
+            return
+        if sort.refuse:
+            self._refused(sort.refuse[0], command.verb)
+        if sort.away:
+            self._gone(sort.away[0], command.verb)
+
+    def _refused(self, unit: str, verb: str) -> NoReturn:
+        raise DeviceFailed("refused (a fault of the rehearsal)", device=self.name(unit), verb=verb)
+
+    def _gone(self, unit: str, verb: str) -> NoReturn:
+        raise DeviceDisconnected("the connection was lost", device=self.name(unit), verb=verb)
+
+    def name(self, unit: str) -> str:
+        """The name of a unit in errors: `lamps.Argon`; of the whole device: `lamps`."""
+        return f"{self.family}.{unit}" if unit and unit != self.family else self.family

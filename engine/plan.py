@@ -1,0 +1,135 @@
+"""A plan: everything that can be known of a run before anything moves. Pure, but for reading the documents."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from safelight.devices import Observatory, ObservatoryError
+from safelight.engine.bound import bound_s
+from safelight.engine.compiler import Options, compile_graph
+from safelight.engine.proof import Proof, prove
+from safelight.engine.schedule import Schedule, schedule
+from safelight.sequences import Document, Expansion, LampDefaults, Site, expand
+from safelight.states import StateGraph
+
+__all__ = ["Plan", "make_plan", "site_of"]
+
+
+def site_of(observatory: Observatory, *, point: bool = True) -> Site:
+    """What sequences may know of an observatory.
+
+    Args:
+        observatory: its document.
+        point: False: frames do not ask for a pointing.
+
+    Raises:
+        ObservatoryError: if a policy can't be read.
+    """
+    lamps = (LampDefaults(name, lamp.warmup_s, lamp.flavour) for name, lamp in observatory.lamps.units.items())
+    fibsel = observatory.fibsel
+    return Site(
+        lamps=tuple(lamps),
+        fibres=dict(fibsel.fibres) if fibsel else {},
+        default_fibres=fibsel.default_fibres if fibsel else "",
+        positions=tuple(observatory.positions),
+        default_position=observatory.default_position if observatory.telescopes and point else None,
+        steps_per_s=fibsel.steps_per_s if fibsel else 1.0,
+        settle_s=fibsel.settle_s if fibsel else 0.0,
+        policies={path.stem: _schema(path) for path in observatory.policy_paths},
+    )
+
+
+def _schema(path: Path) -> Mapping[str, Any]:
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ObservatoryError(f"the policy {path} can't be read: {error}") from None
+    if not isinstance(schema, dict):
+        raise ObservatoryError(f"the policy {path} is no JSON Schema: it should be a mapping")
+    return schema
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One sequence on one observatory.
+
+    Attributes:
+        expansion: the frames, with warnings and the choices that were made.
+        graph: compiled and proved.
+        bound_s: what no schedule could be shorter than, s.
+    """
+
+    document: Document
+    observatory: Observatory
+    options: Options
+    expansion: Expansion
+    graph: StateGraph
+    proof: Proof
+    bound_s: float
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """When each state begins if nothing goes wrong."""
+        return schedule(self.graph, self.observatory.lamps.on_s, self.observatory.lamps.off_s)
+
+    @property
+    def total_s(self) -> float:
+        """How long the run takes if nothing goes wrong, s."""
+        return self.schedule.total_s
+
+    def as_json(self) -> dict[str, Any]:
+        """What `plan --json` prints."""
+        return {
+            "sequence": self.document.name,
+            "sequence_hash": self.document.hash,
+            "observatory": self.observatory.name,
+            "graph_hash": self.graph.hash,
+            "frames": len(self.expansion.frames),
+            "total_s": round(self.total_s, 3),
+            "bound_s": round(self.bound_s, 3),
+            "lamp_on_s": {lamp: round(on_s, 3) for lamp, on_s in self.schedule.lamp_on_s.items()},
+            "warnings": list(self.expansion.warnings),
+            "choices": dict(self.expansion.choices),
+            "states": [
+                {
+                    "id": slot.state.id,
+                    "kind": slot.state.kind,
+                    "frame": slot.state.frame,
+                    "start_s": round(slot.start_s, 3),
+                    "duration_s": round(slot.duration_s, 3),
+                    "region": slot.lane,
+                }
+                for slot in self.schedule.slots
+            ],
+        }
+
+
+def make_plan(
+    document: Document,
+    observatory: Observatory,
+    options: Options = Options(),
+    *,
+    point: bool = True,
+    choices: Mapping[str, str] | None = None,
+) -> Plan:
+    """Expand, compile and prove.
+
+    Args:
+        document: loaded for this observatory's site.
+        observatory: whose numbers count.
+        options: overlap, parking, where the instrument stands.
+        point: False: the telescopes stay where they are.
+        choices: fibres chosen for the run; the first candidates where they are missing.
+
+    Raises:
+        SequenceError: if the frames can't be made.
+        EngineError: if a lamp would burn too long, or the graph breaks a promise.
+    """
+    expansion = expand(document, site_of(observatory, point=point), choices)
+    graph = compile_graph(document.name, expansion.frames, observatory, options)
+    proof = prove(graph, tuple(observatory.lamps.units))
+    bound = bound_s(graph.exposures, observatory, options.start, park_after=options.park_after)
+    return Plan(document, observatory, options, expansion, graph, proof, bound)

@@ -1,0 +1,131 @@
+"""Safing: switch every lamp off and read back that it is off. The only way out of a run.
+
+Each lamp is treated alone, with a deadline for every try, and nothing that happens to one stops another. What is
+tried escalates: the lamp's own off command several times, then the switch's all-off, then the second path where the
+observatory names one. Off means read back as off; unreadable is `unknown`. Nothing here can be cancelled.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from safelight.devices import DeviceError, Lamps, LampState, Timekeeper
+
+__all__ = ["Safing", "uncancelled"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Safing:
+    """How lamps are made safe on one observatory.
+
+    Attributes:
+        lamps: the switch.
+        second: an independent way to the same lamps, or None.
+        clock: the observatory's time.
+        tries: how often each lamp's own off command is sent before all-off is tried.
+        try_s: deadline of a single command or read-back, s.
+        wait_s: pause between two tries, s.
+        tell: called with the lamp and what was done or seen; its failures are ignored.
+    """
+
+    lamps: Lamps
+    second: Lamps | None
+    clock: Timekeeper
+    tries: int
+    try_s: float
+    wait_s: float
+    tell: Callable[[str, str], None] = lambda lamp, words: None  # noqa: ARG005
+
+    async def all_lamps(self) -> dict[str, LampState]:
+        """Make every lamp safe; returns each lamp as it was read back last. Raises nothing."""
+        names = self.lamps.names
+        states = await asyncio.gather(*(self._one(lamp) for lamp in names))
+        found = dict(zip(names, states, strict=True))
+        if any(state != "off" for state in found.values()):
+            found = await self._escalate(found)
+        return found
+
+    async def _one(self, lamp: str) -> LampState:
+        """One lamp's own off command, read back, again."""
+        state: LampState = "unknown"
+        for number in range(self.tries):
+            if number:
+                await self.clock.sleep(self.wait_s)
+            await self._bounded(lamp, "off", lambda: self.lamps.off(lamp))
+            state = await self._read(self.lamps, lamp)
+            if state == "off":
+                return state
+        return state
+
+    async def _escalate(self, found: dict[str, LampState]) -> dict[str, LampState]:
+        """All-off, then the second path, for as long as a lamp is not confirmed."""
+        await self._bounded("all", "all-off", self.lamps.all_off)
+        for lamp in self._doubtful(found):
+            found[lamp] = await self._read(self.lamps, lamp)
+        second = self.second
+        if second is None:
+            return found
+        for lamp in self._doubtful(found):
+            await self._bounded(lamp, "off by the second path", lambda lamp=lamp: second.off(lamp))  # type: ignore[misc]
+            state = await self._read(second, lamp)
+            # Where the two paths disagree, the lamp is not confirmed.
+            found[lamp] = "unknown" if state == "off" and await self._read(self.lamps, lamp) == "on" else state
+        return found
+
+    @staticmethod
+    def _doubtful(found: dict[str, LampState]) -> list[str]:
+        return [lamp for lamp, state in found.items() if state != "off"]
+
+    async def _read(self, lamps: Lamps, lamp: str) -> LampState:
+        status = await self._bounded(lamp, "status", lamps.status)
+        state: LampState = status.get(lamp, "unknown") if status else "unknown"
+        self._say(lamp, state)
+        return state
+
+    async def _bounded(self, lamp: str, verb: str, command: Callable[[], Awaitable[T]]) -> T | None:
+        """Send one command; a failure is told and means nothing more than that it has to be tried again."""
+        try:
+            async with self.clock.timeout(self.try_s):
+                return await command()
+        except (DeviceError, TimeoutError) as error:
+            self._say(lamp, f"{verb}: {error or 'no answer'}")
+        except Exception as error:  # noqa: BLE001 - whatever it was, the lamp comes first
+            self._say(lamp, f"{verb}: {error!r}")
+        return None
+
+    def _say(self, lamp: str, words: str) -> None:
+        try:
+            self.tell(lamp, words)
+        except Exception:  # noqa: BLE001, S110 - a full disk or a closed terminal keeps no lamp burning
+            pass
+
+
+async def uncancelled(work: Awaitable[T], on_cancel: Callable[[], None] = lambda: None) -> T:
+    """Await work to its end, however often the caller is cancelled meanwhile; a cancellation is raised afterwards.
+
+    Args:
+        work: what must not be broken off.
+        on_cancel: called at each attempt to cancel.
+
+    Raises:
+        CancelledError: after the work has ended, if the caller was cancelled.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
+            cancelled = True
+            on_cancel()
+        except BaseException:  # noqa: BLE001, S110 - it is the task's own, and is raised below
+            pass
+    if cancelled:
+        task.exception()
+        raise asyncio.CancelledError
+    return task.result()

@@ -1,0 +1,84 @@
+"""What the proof demands of a graph's shape alone, before it walks: edges that must be there, and where they lead."""
+
+from collections import Counter
+
+from safelight.engine.errors import ProofError
+from safelight.engine.walk import INTERRUPTIONS
+from safelight.states import ENDINGS, Event, Expose, Readout, Shape, StateGraph
+
+__all__ = ["SAFING", "look_at_shape"]
+
+SAFING = "safing"
+
+
+def look_at_shape(graph: StateGraph) -> None:
+    """Look at identifiers, edges and endings.
+
+    Raises:
+        ProofError: with the broken promise and the edge that breaks it.
+    """
+    _look_at_names(graph)
+    _look_at_ways_out(graph)
+    _look_at_steps(graph)
+    _look_at_frames(graph)
+
+
+def _look_at_names(graph: StateGraph) -> None:
+    twice = [state_id for state_id, count in Counter(state.id for state in graph.states).items() if count > 1]
+    if twice:
+        raise ProofError(f"two states are called {twice[0]}")
+    if SAFING not in graph.by_id:
+        raise ProofError("there is no safing")
+    for state in graph.states:
+        if state.parent is None and state.shape is Shape.FINAL and state.id not in ENDINGS:
+            raise ProofError(f"{state.id} is none of the endings {', '.join(ENDINGS)}")
+
+
+def _look_at_ways_out(graph: StateGraph) -> None:
+    """Only safing leads to an ending, every interruption leads to safing, and safing is never interrupted."""
+    for edge in graph.transitions:
+        walk = (f"{edge.source} --{edge.event}--> {edge.target}",)
+        if edge.target in ENDINGS and edge.source != SAFING:
+            raise ProofError("an ending is reached without safing", walk)
+        if edge.event in INTERRUPTIONS and edge.target != SAFING:
+            raise ProofError(f"{edge.event} does not lead to safing", walk)
+        if edge.source == SAFING and edge.event not in ENDINGS:
+            raise ProofError(f"safing can be left by {edge.event}", walk)
+    for event in INTERRUPTIONS:
+        if graph.edges.get((graph.initial, event)) != SAFING:
+            raise ProofError(f"{graph.initial} has no {event} that leads to safing")
+    for ending in ENDINGS:
+        if graph.edges.get((SAFING, ending)) != ending:
+            raise ProofError(f"safing has no {ending} that ends the run so")
+    for state in graph.states:
+        if state.parent is None and state.id not in (graph.initial, SAFING, *ENDINGS):
+            raise ProofError(f"{state.id} lies outside the run, where no abort reaches it")
+
+
+def _look_at_steps(graph: StateGraph) -> None:
+    """Every step has one way on, and it leads onwards: without retries each path ends."""
+    place = {state.id: number for number, state in enumerate(graph.states)}
+    ways = Counter((edge.source, edge.event) for edge in graph.transitions)
+    for (source, event), count in ways.items():
+        if count > 1:
+            raise ProofError(f"{source} has {count} transitions for {event}")
+    for edge in graph.transitions:
+        if edge.event in (Event.NEXT, Event.JOINED) and place.get(edge.target, -1) <= place.get(edge.source, -1):
+            raise ProofError("a step leads back", (f"{edge.source} --{edge.event}--> {edge.target}",))
+        if edge.event == Event.RETRY and edge.target != edge.source:
+            raise ProofError("a retry leads elsewhere", (f"{edge.source} --{edge.event}--> {edge.target}",))
+    for state in graph.states:
+        if state.shape is Shape.ATOMIC and state.id != SAFING and (state.id, Event.NEXT) not in graph.edges:
+            raise ProofError(f"{state.id} is a trap: nothing leads on from it")
+        if state.shape is Shape.PARALLEL and (state.id, Event.JOINED) not in graph.edges:
+            raise ProofError(f"{state.id} is a trap: nothing leads on when its lanes have ended")
+
+
+def _look_at_frames(graph: StateGraph) -> None:
+    """Each frame is exposed in one state and read out in one."""
+    for kind in (Expose, Readout):
+        works = (state.work for state in graph.states)
+        counted = Counter(work.exposure.frame for work in works if isinstance(work, kind))
+        wanted = {exposure.frame for exposure in graph.exposures}
+        for frame in wanted.symmetric_difference(counted) | {name for name, n in counted.items() if n > 1}:
+            raise ProofError(f"frame {frame} has {counted[frame]} states of kind {kind.kind}, not one")

@@ -1,0 +1,71 @@
+"""FITS cards that a document may add, and the keywords that are not its to write."""
+
+import math
+import re
+
+from safelight.sequences.errors import Refusal, shown
+from safelight.sequences.names import Vocabulary
+
+__all__ = ["KEYWORD", "header_keyword", "header_value"]
+
+KEYWORD = r"^[A-Z0-9_-]{1,8}$"
+LONGEST_TEXT = 68  # FITS 4.0, section 4.2.1: what is left of a card of 80 characters.
+
+_STRUCTURE = """
+    SIMPLE XTENSION BITPIX NAXIS EXTEND PCOUNT GCOUNT GROUPS TFIELDS THEAP END COMMENT HISTORY CONTINUE
+    HIERARCH BSCALE BZERO BLANK INHERIT EXTNAME EXTVER EXTLEVEL CHECKSUM DATASUM LONGSTRN
+"""
+_WRITTEN = """
+    RUN RUNID FRAME FRAMEID SEGMENT ATTEMPT SEQ SEQNAME SEQHASH SEQUENCE QUALITY BADWHY IMAGETYP EXPTIME
+    OBJECT FLAVOUR FILENAME EXPNO CAMERA CCD SPEC DATE DATE-OBS DATE-BEG DATE-END MJD MJD-OBS SHUTTER HARTMANN
+    CALIBFIB FIBSTEPS SWEEPN DWELLASK POSITION TESTMODE
+"""
+_RESERVED = frozenset((_STRUCTURE + " " + _WRITTEN).split())
+# Axes and table columns; fibres and seconds of a sweep; altitude and azimuth of each telescope.
+_RESERVED_LIKE = re.compile(
+    r"(NAXIS|TFORM|TTYPE|TUNIT|TDIM|TSCAL|TZERO|FIB|DWE)\d+|ZN?[A-Z]*CMP\w*|[A-Z]{1,5}(ALT|AZ)"
+)
+
+
+def _of_lamps(vocabulary: Vocabulary) -> frozenset[str]:
+    names = [re.sub(r"[^A-Z0-9]", "", lamp.upper())[:8] for lamp in vocabulary.lamps]
+    return frozenset(names) | frozenset(f"W{name}"[:8] for name in names)
+
+
+def header_keyword(keyword: str, vocabulary: Vocabulary | None) -> str:
+    """The keyword, if a document may write it.
+
+    Raises:
+        Refusal: it is no FITS keyword, or the program writes it.
+    """
+    if not re.fullmatch(KEYWORD, keyword):
+        upper = keyword.upper()
+        raise Refusal(
+            f"{shown(keyword)} is no FITS keyword",
+            "1 to 8 of A-Z, 0-9, _ and -",
+            upper if re.fullmatch(KEYWORD, upper) else None,
+        )
+    lamps = _of_lamps(vocabulary) if vocabulary else frozenset()
+    if keyword in _RESERVED or keyword in lamps or _RESERVED_LIKE.fullmatch(keyword):
+        raise Refusal(f"the keyword {keyword} is written by the program", "a keyword of your own")
+    return keyword
+
+
+def header_value(value: object) -> str | int | float | bool:
+    """The value, if a FITS card can hold it.
+
+    Raises:
+        Refusal: it can't.
+    """
+    allowed = f"a finite number, true, false or at most {LONGEST_TEXT} printable ASCII characters"
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int) and abs(value) < 2**63:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, str) and value.isascii() and (value.isprintable() or not value):
+        if len(value) + value.count("'") <= LONGEST_TEXT:  # FITS writes a quote as two.
+            return value
+        raise Refusal("the text is too long for a FITS card", allowed)
+    raise Refusal(allowed=allowed)

@@ -1,0 +1,69 @@
+"""expose: integrate, shutter closed again, and read the lamps back: were they as declared until the end?"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from safelight.states.errors import BadFrame
+from safelight.states.exposure import Exposure, Taken, TakenFrame
+from safelight.states.instrument import Instrument
+from safelight.states.look import wrong_lamps
+from safelight.states.readout import keep_aside
+from safelight.states.together import side_by_side
+
+__all__ = ["Expose"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expose:
+    """Integrate one frame; `ready` has read the instrument back right before."""
+
+    kind: ClassVar[str] = "expose"
+    exposure: Exposure
+
+    async def act(self, instrument: Instrument) -> None:
+        """Integrate, then read lamps and shutter back.
+
+        Raises:
+            BadFrame: if a lamp went out or came on, or a shutter did not close.
+        """
+        frame = self.exposure.frame
+        instrument.taken.pop(frame, None)
+        instrument.faults.pop(frame, None)
+        instrument.dwells.pop(frame, None)
+        seen = instrument.seen[frame]
+        started = instrument.clock.utc()
+        exposure_no = await instrument.devices.spectrographs.expose(self.exposure.order)
+        instrument.taken[frame] = Taken(
+            exposure_no=exposure_no,
+            attempt=instrument.attempts.get(frame, 1),
+            started=started,
+            lamps=seen.lamps,
+            warm_s=seen.warm_s,
+            pointing=seen.pointing,
+            fibre_steps=seen.fibre_steps,
+        )
+        await self._look_again(instrument)
+
+    async def _look_again(self, instrument: Instrument) -> None:
+        async with side_by_side() as group:
+            lamps_task = group.create_task(instrument.devices.lamps.status())
+            status_task = group.create_task(instrument.devices.spectrographs.status())
+        foreign, dark = wrong_lamps(self.exposure.need, lamps_task.result())
+        wrong = [f"lamp {lamp} was not off at the end" for lamp in foreign]
+        wrong += [f"lamp {lamp} was not lit at the end" for lamp in dark]
+        wrong += [
+            f"the shutter of {name} was {seen.shutter} at the end"
+            for name, seen in status_task.result().items()
+            if seen.shutter != "closed"
+        ]
+        if wrong:
+            instrument.faults[self.exposure.frame] = "; ".join(wrong)
+            raise BadFrame(self.exposure.frame, "; ".join(wrong))
+
+    async def clean_up(self, instrument: Instrument, *, again: bool) -> TakenFrame | None:  # noqa: ARG002
+        """Keep a bad frame aside, read out, as evidence; abort anything else and throw its charge away."""
+        if self.exposure.frame in instrument.faults:
+            return await keep_aside(self.exposure, instrument)
+        await instrument.devices.spectrographs.abort()
+        await instrument.devices.spectrographs.reset()
+        return None

@@ -1,0 +1,52 @@
+"""fibsel-step: turn the mask to a fibre and, during a sweep, let it be lit for its time."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from safelight.states.errors import StateError
+from safelight.states.instrument import Instrument
+
+__all__ = ["FibselStep"]
+
+
+@dataclass(frozen=True, slots=True)
+class FibselStep:
+    """Turn the mask to a fibre.
+
+    Attributes:
+        frame: the swept frame that this step belongs to; None for a move between frames.
+        dwell_s: time on target, s; 0 for a move between frames.
+        lead_s: time before the shutter opens that the first step of a sweep waits in addition, s.
+    """
+
+    kind: ClassVar[str] = "fibsel-step"
+    fibre: str
+    frame: str | None = None
+    dwell_s: float = 0.0
+    lead_s: float = 0.0
+
+    async def act(self, instrument: Instrument) -> None:
+        """Move, read back while the fibre is already being lit, stay for the dwell.
+
+        Raises:
+            StateError: if the mask is read back elsewhere.
+        """
+        fibsel = instrument.devices.fibsel
+        if fibsel is None:
+            raise StateError(f"fibre {self.fibre} is asked for, but this observatory has no fibre selector")
+        target = instrument.fibres[self.fibre]
+        await fibsel.move(target)
+        arrived = instrument.clock.now()
+        seen = await fibsel.status()
+        if seen.moving or seen.steps is None or abs(seen.steps - target) > instrument.tolerances.fibre_steps:
+            raise StateError(f"the mask should stand at {self.fibre} ({target} steps) and reads {seen.steps}")
+        if self.frame is not None:
+            left_s = self.lead_s + self.dwell_s - (instrument.clock.now() - arrived)
+            await instrument.clock.sleep(left_s)
+            lit_s = instrument.clock.now() - arrived - self.lead_s
+            instrument.dwells.setdefault(self.frame, []).append((self.fibre, lit_s))
+
+    async def clean_up(self, instrument: Instrument, *, again: bool) -> None:  # noqa: ARG002
+        """Stop the motor."""
+        if instrument.devices.fibsel is not None:
+            await instrument.devices.fibsel.stop()

@@ -1,0 +1,239 @@
+"""What every driver of each protocol must hold, whatever hardware is behind it."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from astropy.io import fits
+from safelight.devices import (
+    AltAz,
+    DeviceFailed,
+    Devices,
+    ExposureOrder,
+    FibreSelector,
+    Lamps,
+    Observatory,
+    Spectrographs,
+    Telescopes,
+    Timekeeper,
+    open_devices,
+)
+from safelight.devices.timing import separation_deg
+
+Run = Callable[[Any], Any]
+
+ARC = ExposureOrder("arc", 10.0, "Argon-10s-001")
+
+
+@pytest.fixture(params=["simulated"])
+def devices(
+    request: pytest.FixtureRequest, observatory: Observatory, clock: Timekeeper, home: Path
+) -> Devices:
+    """The devices of each family of drivers."""
+    return open_devices(observatory, clock=clock, home=home)
+
+
+def test_protocols(devices: Devices) -> None:
+    """Each device fulfils its protocol."""
+    assert isinstance(devices.lamps, Lamps)
+    assert isinstance(devices.telescopes, Telescopes)
+    assert isinstance(devices.spectrographs, Spectrographs)
+    assert isinstance(devices.fibsel, FibreSelector)
+
+
+def test_lamp_on_and_off(devices: Devices, run: Run) -> None:
+    """A lamp commanded on reads back on, the others off; commanded off it reads back off."""
+
+    async def scene() -> None:
+        for lamp in devices.lamps.names:
+            await devices.lamps.on(lamp)
+            states = await devices.lamps.status()
+            assert states == {name: "on" if name == lamp else "off" for name in devices.lamps.names}
+            await devices.lamps.off(lamp)
+            assert set((await devices.lamps.status()).values()) == {"off"}
+
+    run(scene())
+
+
+def test_off_is_harmless_when_off(devices: Devices, run: Run) -> None:
+    """Off may be sent to a lamp that is off already, as often as one likes."""
+
+    async def scene() -> None:
+        for _ in range(3):
+            await devices.lamps.off(devices.lamps.names[0])
+        assert set((await devices.lamps.status()).values()) == {"off"}
+
+    run(scene())
+
+
+def test_all_off(devices: Devices, run: Run) -> None:
+    """One command darkens all lamps."""
+
+    async def scene() -> None:
+        await asyncio.gather(*(devices.lamps.on(lamp) for lamp in devices.lamps.names))
+        assert set((await devices.lamps.status()).values()) == {"on"}
+        await devices.lamps.all_off()
+        assert set((await devices.lamps.status()).values()) == {"off"}
+
+    run(scene())
+
+
+def test_unknown_lamp(devices: Devices, run: Run) -> None:
+    """A lamp that isn't there is refused, with the nearest name."""
+    with pytest.raises(DeviceFailed, match="did you mean 'Argon'"):
+        run(devices.lamps.on("Argn"))
+
+
+def test_goto_arrives(devices: Devices, observatory: Observatory, run: Run) -> None:
+    """Telescopes arrive within tolerance at a named position, and say so."""
+    telescopes, model = devices.telescopes, observatory.telescopes
+    assert telescopes is not None
+    assert model is not None
+    targets = observatory.targets("calibration")
+
+    async def scene() -> None:
+        await telescopes.goto(targets)
+        status = await telescopes.status()
+        assert set(status) == set(telescopes.names)
+        for name, each in status.items():
+            assert not each.slewing
+            assert each.where is not None
+            assert separation_deg(each.where, targets[name]) <= model.tolerance_deg
+
+    run(scene())
+
+
+def test_stop_stops(devices: Devices, run: Run, clock: Timekeeper) -> None:
+    """Stopped telescopes are not slewing, and stay where they are."""
+    telescopes = devices.telescopes
+    assert telescopes is not None
+
+    async def scene() -> None:
+        slew = asyncio.create_task(telescopes.goto({"sci": AltAz(80.0, 100.0)}))
+        await clock.sleep(5.0)
+        assert (await telescopes.status())["sci"].slewing
+        slew.cancel()
+        await asyncio.gather(slew, return_exceptions=True)
+        await telescopes.stop()
+        first = (await telescopes.status())["sci"]
+        await clock.sleep(5.0)
+        assert (await telescopes.status())["sci"] == first
+        assert not first.slewing
+
+    run(scene())
+
+
+def test_mask_moves(devices: Devices, observatory: Observatory, run: Run) -> None:
+    """The mask arrives at each fibre's motor position."""
+    fibsel = devices.fibsel
+    assert fibsel is not None
+    assert observatory.fibsel is not None
+    fibres = observatory.fibsel.fibres
+
+    async def scene() -> None:
+        for steps in fibres.values():
+            await fibsel.move(steps)
+            status = await fibsel.status()
+            assert (status.steps, status.moving) == (steps, False)
+
+    run(scene())
+
+
+def test_exposure(devices: Devices, run: Run, tmp_path: Path) -> None:
+    """An exposure holds its charge until it is read out into one whole file per camera with the given header."""
+    specs = devices.spectrographs
+
+    async def scene() -> None:
+        number = await specs.expose(ARC)
+        held = await specs.status()
+        assert {each.activity for each in held.values()} == {"holding"}
+        assert {each.shutter for each in held.values()} == {"closed"}
+        assert {each.exposure_no for each in held.values()} == {number}
+        files = await specs.read_out(
+            {"FRAMEID": ("arc-1", "frame"), "ARGON": "ON", "N": 3, "T": True}, tmp_path
+        )
+        assert files == specs.files_of(number, tmp_path)
+        assert [path.stem.rpartition("-")[2] for path in files] == list(specs.cameras)
+        for path in files:
+            with fits.open(path) as hdus:
+                hdus.verify("exception")
+                header = hdus[0].header
+                assert (header["FRAMEID"], header["ARGON"], header["N"], header["T"]) == (
+                    "arc-1",
+                    "ON",
+                    3,
+                    True,
+                )
+                assert hdus[0].data.dtype.name == "uint16"
+        assert {each.activity for each in (await specs.status()).values()} == {"idle"}
+
+    run(scene())
+
+
+def test_numbers_rise(devices: Devices, run: Run, tmp_path: Path) -> None:
+    """Exposure numbers rise, aborted exposures included."""
+    specs = devices.spectrographs
+
+    async def scene() -> list[int]:
+        numbers = []
+        for _ in range(3):
+            numbers.append(await specs.expose(ExposureOrder("bias", 0.0, "bias-001")))
+            await specs.abort()
+        return numbers
+
+    numbers = run(scene())
+    assert numbers == sorted(set(numbers))
+
+
+def test_abort(devices: Devices, clock: Timekeeper, run: Run, tmp_path: Path) -> None:
+    """A cancelled exposure goes on with the shutter open until abort, which leaves all idle and closed."""
+    specs = devices.spectrographs
+
+    async def scene() -> None:
+        exposing = asyncio.create_task(specs.expose(ARC))
+        await clock.sleep(5.0)
+        exposing.cancel()
+        await asyncio.gather(exposing, return_exceptions=True)
+        during = await specs.status()
+        assert {(each.activity, each.shutter) for each in during.values()} == {("integrating", "open")}
+        await specs.abort()
+        after = await specs.status()
+        assert {(each.activity, each.shutter) for each in after.values()} == {("idle", "closed")}
+        with pytest.raises(DeviceFailed):
+            await specs.read_out({}, tmp_path)
+
+    run(scene())
+
+
+def test_one_exposure_at_a_time(devices: Devices, clock: Timekeeper, run: Run) -> None:
+    """A second exposure is refused during one, and while its charge waits."""
+    specs = devices.spectrographs
+
+    async def scene() -> None:
+        exposing = asyncio.create_task(specs.expose(ARC))
+        await clock.sleep(5.0)
+        with pytest.raises(DeviceFailed, match="integrating"):
+            await specs.expose(ARC)
+        await exposing
+        with pytest.raises(DeviceFailed, match="holding"):
+            await specs.expose(ARC)
+        await specs.reset()
+        assert {each.activity for each in (await specs.status()).values()} == {"idle"}
+
+    run(scene())
+
+
+def test_dark_keeps_shutter_closed(devices: Devices, clock: Timekeeper, run: Run) -> None:
+    """The shutter stays closed during a dark."""
+    specs = devices.spectrographs
+
+    async def scene() -> None:
+        exposing = asyncio.create_task(specs.expose(ExposureOrder("dark", 60.0, "dark-60s-001")))
+        await clock.sleep(5.0)
+        during = await specs.status()
+        await exposing
+        assert {(each.activity, each.shutter) for each in during.values()} == {("integrating", "closed")}
+
+    run(scene())
