@@ -1,6 +1,6 @@
 """How hardware is touched: four protocols, the observatory document, one folder per family of drivers."""
 
-from safelight.devices.drivers import open_devices
+from safelight.devices.drivers import open_devices, open_lamps
 from safelight.devices.errors import (
     DeviceDisconnected,
     DeviceError,
@@ -45,5 +45,6 @@ __all__ = [
     "Timekeeper",
     "load_observatory",
     "open_devices",
+    "open_lamps",
     "shipped_observatories",
 ]

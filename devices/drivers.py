@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
 from safelight.devices.document import nearest
 from safelight.devices.errors import ObservatoryError
-from safelight.devices.protocols import Devices
+from safelight.devices.protocols import Devices, Lamps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from safelight.devices.protocols import Timekeeper
     from safelight.devices.simulated.faults import Fault
 
-__all__ = ["DRIVERS", "ENTRY_POINTS", "DeviceKind", "Driver", "Site", "open_devices"]
+__all__ = ["DRIVERS", "ENTRY_POINTS", "DeviceKind", "Driver", "Site", "open_devices", "open_lamps"]
 
 DeviceKind = Literal["telescopes", "lamps", "spectrographs", "fibsel", "second_lamps"]
 
@@ -53,9 +52,7 @@ class Site:
 Driver = Callable[[DeviceKind, Site], Any]
 
 
-def open_devices(
-    observatory: Observatory, *, clock: Timekeeper, home: Path, faults: tuple[Fault, ...] = ()
-) -> Devices:
+def open_devices(observatory: Observatory, *, clock: Timekeeper, home: Path, faults: tuple[Fault, ...] = ()) -> Devices:
     """The devices of an observatory; nothing is sent to them yet.
 
     Args:
@@ -83,6 +80,21 @@ def open_devices(
     )
 
 
+def open_lamps(
+    observatory: Observatory, *, clock: Timekeeper, home: Path, faults: tuple[Fault, ...] = ()
+) -> tuple[Lamps, Lamps | None, Callable[[], Any]]:
+    """The lamps alone: the switch, the second path to it where there is one, and what closes both.
+
+    Raises:
+        ObservatoryError: as `open_devices`.
+    """
+    site = Site(observatory, clock, home, tuple(faults))
+    lamps: Lamps = _driver(observatory.lamps.driver)("lamps", site)
+    path = observatory.lamps.second_path
+    second: Lamps | None = _driver(path.driver)("second_lamps", site) if path else None
+    return lamps, second, _closing([lamps] if second is None else [lamps, second])
+
+
 def _named(observatory: Observatory) -> dict[DeviceKind, str]:
     named: dict[DeviceKind, str] = {
         "lamps": observatory.lamps.driver,
@@ -105,6 +117,8 @@ def _driver(name: str) -> Driver:
         except ImportError as error:
             raise ObservatoryError(f"the driver {name!r} needs packages that are missing: {error}") from error
         return driver
+    from importlib.metadata import entry_points  # noqa: PLC0415  # slow, and rarely needed
+
     found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if name not in found:
         raise ObservatoryError(f"no driver {name!r}; {nearest(name, [*DRIVERS, *found])}")

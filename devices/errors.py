@@ -36,11 +36,11 @@ class DeviceError(SafelightError):
         self.verb = verb
 
 
-class DeviceFailed(DeviceError):  # noqa: N818  # named after the outcome
+class DeviceFailed(DeviceError):  # named after the outcome
     """The device refused or failed, and says so: nothing was done."""
 
 
-class DeviceUnknown(DeviceError):  # noqa: N818  # named after the outcome
+class DeviceUnknown(DeviceError):  # named after the outcome
     """Nobody knows whether the device did it, or will do it later."""
 
     outcome = "unknown"

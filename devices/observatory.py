@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
 from safelight.devices.document import complaint, nearest, read_document
 from safelight.devices.errors import ObservatoryError
 from safelight.devices.protocols import AltAz
@@ -36,9 +37,7 @@ __all__ = [
     "shipped_observatories",
 ]
 
-StateKind = Literal[
-    "ready", "point", "lamp-warmup", "fibsel-step", "expose", "readout", "lamp-off", "park", "safing"
-]
+StateKind = Literal["ready", "point", "lamp-warmup", "fibsel-step", "expose", "readout", "lamp-off", "park", "safing"]
 """The kinds of state that may have a deadline and a retry policy of their own."""
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]

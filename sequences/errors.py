@@ -69,7 +69,7 @@ class SequenceError(SafelightError):
         return "\n".join(str(problem) for problem in self.problems)
 
 
-class Refusal(ValueError):  # noqa: N818 - a ValueError, so that pydantic collects it with the others
+class Refusal(ValueError):
     """A value that is refused, before it is known where in which file it stands.
 
     An empty `message` stands for "VALUE is not allowed".
@@ -82,7 +82,7 @@ class Refusal(ValueError):  # noqa: N818 - a ValueError, so that pydantic collec
         self.nearest = nearest
 
 
-class Unreadable(ValueError):  # noqa: N818 - a signal, see above
+class Unreadable(ValueError):
     """A text that is no document at all; reading stopped at `line`."""
 
     def __init__(self, message: str, line: int | None = None) -> None:

@@ -52,9 +52,7 @@ def open_choices(document: Document | SequenceSpec, site: Site) -> Mapping[str, 
         raise _error(refusal, origin, "lamps") from refusal
 
 
-def expand(
-    document: Document | SequenceSpec, site: Site, choices: Mapping[str, str] | None = None
-) -> Expansion:
+def expand(document: Document | SequenceSpec, site: Site, choices: Mapping[str, str] | None = None) -> Expansion:
     """All frames of a sequence; a pure function.
 
     Args:
@@ -90,14 +88,10 @@ def _error(refusal: Refusal, origin: str, path: str) -> SequenceError:
     return SequenceError(Problem(origin, None, path, "", refusal.message, refusal.allowed, refusal.nearest))
 
 
-def _chosen(
-    candidates: Mapping[str, tuple[str, ...]], choices: Mapping[str, str], origin: str
-) -> dict[str, str]:
+def _chosen(candidates: Mapping[str, tuple[str, ...]], choices: Mapping[str, str], origin: str) -> dict[str, str]:
     """The fibre of each choice, with everything wrong about `choices` reported."""
     problems = [
-        Problem(
-            origin, None, key, shown(fibre), "no such choice", listed(candidates), nearest(key, candidates)
-        )
+        Problem(origin, None, key, shown(fibre), "no such choice", listed(candidates), nearest(key, candidates))
         for key, fibre in choices.items()
         if key not in candidates
     ]

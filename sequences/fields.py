@@ -4,6 +4,7 @@ Names and patterns are checked against the site when its `Vocabulary` is the val
 only their form is.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
 )
+
 from safelight.sequences.errors import Refusal, shown
 from safelight.sequences.keywords import KEYWORD, header_keyword, header_value
 from safelight.sequences.names import LONGEST_PATTERN, Kind, Vocabulary, listed, nearest
@@ -104,9 +106,7 @@ def _one_of(kind: str, names: tuple[str, ...]) -> BeforeValidator:
     return BeforeValidator(find)
 
 
-Flavour = Annotated[
-    Literal["arc", "flat", "object"], _one_of("flavour of a lamp frame", ("arc", "flat", "object"))
-]
+Flavour = Annotated[Literal["arc", "flat", "object"], _one_of("flavour of a lamp frame", ("arc", "flat", "object"))]
 Mode = Annotated[Literal["sweep", "each"], _one_of("mode", ("sweep", "each"))]
 Fit = Annotated[Literal["shorten", "strict"], _one_of("fit", ("shorten", "strict"))]
 
@@ -131,9 +131,7 @@ def _matching(pattern: str, info: ValidationInfo) -> str:
 FibreName = Annotated[str, Field(strict=True, min_length=1), _named("fibre")]
 PositionName = Annotated[str, Field(strict=True, min_length=1), _named("position")]
 LampName = Annotated[str, Field(strict=True, min_length=1), _named("lamp")]
-Pattern = Annotated[
-    str, Field(strict=True, min_length=1), Field(max_length=LONGEST_PATTERN), AfterValidator(_matching)
-]
+Pattern = Annotated[str, Field(strict=True, min_length=1), Field(max_length=LONGEST_PATTERN), AfterValidator(_matching)]
 
 
 def _shape(value: object) -> str:
@@ -160,7 +158,7 @@ def _lamp_list(value: object) -> object:
 def _lit_together(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     """Lamps in the site's order, each once, and of one flavour where the block gives none."""
     if len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, times in Counter(names).items() if times > 1)
         raise Refusal(f"{', '.join(twice)} given twice", "each lamp once")
     vocabulary: Vocabulary | None = info.context
     if not vocabulary or len(names) == 1:

@@ -22,9 +22,7 @@ _WRITTEN = """
 """
 _RESERVED = frozenset((_STRUCTURE + " " + _WRITTEN).split())
 # Axes and table columns; fibres and seconds of a sweep; altitude and azimuth of each telescope.
-_RESERVED_LIKE = re.compile(
-    r"(NAXIS|TFORM|TTYPE|TUNIT|TDIM|TSCAL|TZERO|FIB|DWE)\d+|ZN?[A-Z]*CMP\w*|[A-Z]{1,5}(ALT|AZ)"
-)
+_RESERVED_LIKE = re.compile(r"(NAXIS|TFORM|TTYPE|TUNIT|TDIM|TSCAL|TZERO|FIB|DWE)\d+|ZN?[A-Z]*CMP\w*|[A-Z]{1,5}(ALT|AZ)")
 
 
 def _of_lamps(vocabulary: Vocabulary) -> frozenset[str]:

@@ -50,7 +50,7 @@ def locate(source: Path | str) -> tuple[Path, str]:
     path = Path(source)
     if isinstance(source, Path) or path.suffix or os.sep in source:
         return path, str(source)
-    if source.casefold() not in {name.casefold() for name in library_names()} and os.path.lexists(path):
+    if source.casefold() not in {name.casefold() for name in library_names()} and path.is_file():
         return path, source
     found = library_file(source)
     return found, found.name

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+
 from safelight.sequences.errors import Problem, SequenceError, Unreadable, shown
 from safelight.sequences.fields import MOST_FRAMES
 from safelight.sequences.library import locate
@@ -88,9 +89,7 @@ def _from_mapping(source: Mapping[str, Any], site: Site, name: str | None) -> Do
     return _document(Parsed(raw, {}, faults), None, "<dict>", site, (name, "sequence"))
 
 
-def _document(
-    parsed: Parsed, text: str | None, origin: str, site: Site, names: tuple[str | None, str]
-) -> Document:
+def _document(parsed: Parsed, text: str | None, origin: str, site: Site, names: tuple[str | None, str]) -> Document:
     """A checked document; `names` are what the caller calls it, and what to call it where nobody does."""
     spec = _checked(parsed, origin, site)
     if text is None:

@@ -13,6 +13,7 @@ from pydantic import (
     Tag,
     ValidationInfo,
 )
+
 from safelight.sequences.errors import Refusal
 from safelight.sequences.fields import (
     Cards,

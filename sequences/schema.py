@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
 from safelight.sequences.model import SequenceSpec
 
 __all__ = ["SCHEMA_FILE", "schema", "schema_text"]

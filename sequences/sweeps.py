@@ -12,9 +12,7 @@ ROUNDING_S = 1e-9  # Sums of decimal fractions are not exact.
 REST_S = 1.0  # The last fibre may stay lit so much longer without a word.
 
 
-def route(
-    positions: str | tuple[str, ...] | None, initial: str | None, vocabulary: Vocabulary
-) -> tuple[str, ...]:
+def route(positions: str | tuple[str, ...] | None, initial: str | None, vocabulary: Vocabulary) -> tuple[str, ...]:
     """The fibres in the order in which they are lit.
 
     Args:
@@ -32,9 +30,7 @@ def route(
     if initial is None:
         return fibres
     if initial not in fibres:
-        raise Refusal(
-            f"{shown(initial)} is not among the positions", listed(fibres), nearest(initial, fibres)
-        )
+        raise Refusal(f"{shown(initial)} is not among the positions", listed(fibres), nearest(initial, fibres))
     start = fibres.index(initial)
     return fibres[start:] + fibres[:start]
 

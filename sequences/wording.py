@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+
 from safelight.sequences.errors import MOST_PROBLEMS, Problem, Refusal, shown
 from safelight.sequences.fields import LONGEST_S, MOST_FRAMES
 from safelight.sequences.model import Biases, Block, Choice, Darks, Fibsel, LampSettings, SequenceSpec
@@ -125,6 +126,8 @@ def _words(found: Any, path: Path, raw: object) -> tuple[str, str | None, str | 
     if found["type"] == "extra_forbidden":
         keys = _keys(path, raw)
         return f"unknown key {shown(path[-1])}", listed(keys), nearest(str(path[-1]), keys)
+    if found["type"] == "string_unicode":
+        return "half of a character that no file can hold", None, None
     if found["type"] == "missing":
         return "missing", _allowed(loc), None
     return "", _allowed(loc), None

@@ -45,7 +45,7 @@ def parse_yaml(text: str) -> Parsed:
         raw = reader.document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise Unreadable(f"not valid YAML: {error.problem}", mark and mark.line + 1) from error
+        raise Unreadable(f"not valid YAML: {error.problem}", mark.line + 1 if mark else None) from error
     except yaml.YAMLError as error:
         raise Unreadable(f"not valid YAML: {str(error).splitlines()[0]}") from error
     return Parsed(raw, reader.lines, tuple(reader.faults))
@@ -128,11 +128,9 @@ class _Reader:
             here = (*path, key)
             if key in items:
                 first = self.lines.get(here)
-                self.faults.append(
-                    Fault(here, line, key, f"key given twice (first in line {first})", "each key once")
-                )
+                self.faults.append(Fault(here, line, key, f"key given twice (first in line {first})", "each key once"))
             else:
-                self.lines[here] = line
+                self.lines.setdefault(here, line)
             found = self.value(next(self.events), here)
             items.setdefault(key, found)
         return items
@@ -165,9 +163,7 @@ class _Reader:
                 self.fault(path, text, f"{shown(text)} is ambiguous in YAML", allowed, event)
         return text
 
-    def fault(
-        self, path: Path, value: object, message: str, allowed: str | None = None, event: Any = None
-    ) -> None:
+    def fault(self, path: Path, value: object, message: str, allowed: str | None = None, event: Any = None) -> None:
         """Note what is refused; reading goes on."""
         line = event.start_mark.line + 1 if event is not None else self.lines.get(path)
         self.faults.append(Fault(path, line, value, message, allowed))

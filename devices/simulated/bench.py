@@ -45,6 +45,7 @@ class Bench:
         observatory = site.observatory
         self.layout = layout_of(observatory)
         self._lamps = observatory.lamps.units
+        self._clock = site.clock
         self._switch = Switch(site)
         self._mask = None if observatory.fibsel is None else Mask(site, observatory.fibsel)
         self._mounts = None if observatory.telescopes is None else Mounts(site, observatory.telescopes)
@@ -55,13 +56,9 @@ class Bench:
         window = (charge.begins_utc, charge.ends_utc)
         if not charge.order.opens_shutter:
             return Light(charge.exposure_s, {})
-        lit = {
-            lamp: self._switch.lit(lamp, window, (charge.serial, charge.end_serial)) for lamp in self._lamps
-        }
+        lit = {lamp: self._switch.lit(lamp, window, (charge.serial, charge.end_serial)) for lamp in self._lamps}
         lamps = {
-            trace.name: {
-                lamp: self._collected(lamp, spans, self._sees(trace, window)) for lamp, spans in lit.items()
-            }
+            trace.name: {lamp: self._collected(lamp, spans, self._sees(trace, window)) for lamp, spans in lit.items()}
             for trace in self.layout.traces
         }
         return Light(charge.exposure_s, lamps)
@@ -69,11 +66,12 @@ class Bench:
     def _sees(self, trace: Trace, window: Span) -> list[Span]:
         """When a trace looked at the screen."""
         spans = [window]
+        until = max(self._clock.utc().timestamp(), window[1])
         if trace.telescope is not None and self._mounts is not None:
             screen = self._screen[trace.telescope]
-            spans = overlap(spans, self._mounts.rests(trace.telescope, screen, window[1]))
+            spans = overlap(spans, self._mounts.rests(trace.telescope, screen, until))
         if trace.steps is not None and self._mask is not None:
-            spans = overlap(spans, self._mask.rests(trace.steps, window[1]))
+            spans = overlap(spans, self._mask.rests(trace.steps, until))
         return spans
 
     def _collected(self, lamp: str, lit: list[Span], seen: list[Span]) -> float:

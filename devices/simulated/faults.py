@@ -10,6 +10,7 @@ import random
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
 from safelight.devices.document import complaint, nearest, read_document
 from safelight.devices.errors import ObservatoryError
 
@@ -63,6 +64,9 @@ class Fault(BaseModel):
         if not isinstance(given, dict):
             raise ValueError("a fault is a mapping: {device, verb, nth, what, ...}")  # noqa: TRY004
         fault = dict(given)
+        # YAML 1.1 reads a bare on or off as true or false, and both are verbs.
+        if isinstance(fault.get("verb"), bool):
+            fault["verb"] = "on" if fault["verb"] else "off"
         if fault.get("what") not in (kinds := get_args(What)):
             raise ValueError(f"what: {fault.get('what')!r} is no fault; {nearest(fault.get('what'), kinds)}")
         if fault.get("times") is None and "times" not in fault:
@@ -79,9 +83,7 @@ class Fault(BaseModel):
         if family not in VERBS:
             raise ValueError(f"device: no device {self.device!r}; {nearest(family, VERBS)}")
         if self.verb != "*" and self.verb not in VERBS[family]:
-            raise ValueError(
-                f"verb: {family} has no verb {self.verb!r}; {nearest(self.verb, VERBS[family])}, *"
-            )
+            raise ValueError(f"verb: {family} has no verb {self.verb!r}; {nearest(self.verb, VERBS[family])}, *")
         if self.nth is not None and self.probability is not None:
             raise ValueError("a fault has either nth or probability, not both")
         return self

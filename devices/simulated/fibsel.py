@@ -69,7 +69,7 @@ class Mask:
             self._file.write({"motions": trimmed(change(motions))})
 
     def rests(self, steps: int, until: float) -> list[Span]:
-        """When the mask stood still on a fibre, up to a time."""
+        """When the mask stood still on a fibre, up to the present."""
         try:
             motions = self.motions()
         except CorruptStateError:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.io import fits
+
 from safelight.devices.simulated.pixels import image
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
     from safelight.devices.simulated.bench import Bench
     from safelight.devices.simulated.detector import Charge
 

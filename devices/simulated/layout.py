@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from safelight.devices.errors import ObservatoryError
 
 if TYPE_CHECKING:
@@ -102,9 +103,7 @@ def layout_of(observatory: Observatory) -> Layout:
     rows = optics.image[0]
     if rows < ROWS_PER_TRACE * (len(fibres) + 1):
         needed = ROWS_PER_TRACE * (len(fibres) + 1)
-        raise ObservatoryError(
-            f"spectrographs.options.image: {len(fibres)} traces need {needed} rows, not {rows}"
-        )
+        raise ObservatoryError(f"spectrographs.options.image: {len(fibres)} traces need {needed} rows, not {rows}")
     lamps = observatory.lamps.units
     layout = Layout(
         optics,
@@ -125,9 +124,7 @@ def _fibres(observatory: Observatory, optics: Optics) -> list[tuple[str, str | N
         raise ObservatoryError(f"spectrographs.options.mask_telescope: no telescope {mask!r}")
     own: list[str | None] = [n for n in names if n != mask or observatory.fibsel is None] or [None]
     each = range(1, optics.fibres_per_telescope + 1)
-    fibres: list[tuple[str, str | None, int | None]] = [
-        (f"{n or 'sci'}-{i}", n, None) for n in own for i in each
-    ]
+    fibres: list[tuple[str, str | None, int | None]] = [(f"{n or 'sci'}-{i}", n, None) for n in own for i in each]
     if observatory.fibsel is not None:
         feeding = mask if names else None
         fibres += [(name, feeding, steps) for name, steps in observatory.fibsel.fibres.items()]

@@ -114,7 +114,7 @@ class Line:
 
     async def _faulty(self, command: Command[T], struck: dict[str, Fault], away: Units) -> T:
         self._refuse_if_hopeless(command, struck, away)
-        dropping = self._disconnect(struck, away)
+        dropping = self._dropping(struck, away)
         sort = self._sort(command.units, struck, away, dropping)
         obey = sort.obey + sort.late
         command.begin(obey)
@@ -125,6 +125,7 @@ class Line:
             if sort.late:
                 command.finish(sort.late, ())
             raise
+        self._drop(struck, dropping)
         answer = await self._finish(command, obey, sort.lie)
         if sort.silent:
             await self._silence([struck[unit] for unit in sort.silent], command, sort.silent)
@@ -138,9 +139,7 @@ class Line:
             if units and (command.together or len(units) == len(command.units)):
                 raiser(units[0] if len(units) < len(command.units) else "", command.verb)
 
-    def _sort(
-        self, units: Units, struck: dict[str, Fault], away: Units, dropping: dict[str, bool]
-    ) -> _Sorted:
+    def _sort(self, units: Units, struck: dict[str, Fault], away: Units, dropping: dict[str, bool]) -> _Sorted:
         def of(*what: str) -> Units:
             return tuple(u for u in units if u not in away and u in struck and struck[u].what in what)
 
@@ -148,17 +147,17 @@ class Line:
         done = tuple(unit for unit, coin in dropping.items() if coin)
         return _Sorted(free, of("timeout") + done, of("lie"), of("error"), of("timeout", "hang"), away)
 
-    def _disconnect(self, struck: dict[str, Fault], away: Units) -> dict[str, bool]:
-        """Which units lose their line in this command, and whether they obeyed before."""
-        dropping: dict[str, bool] = {}
-        coin = self._coin.random() < 0.5  # noqa: PLR2004  # a fair coin, one for the whole call
-        for unit, fault in struck.items():
-            if fault.what == "disconnect" and unit not in away:
-                dropping[unit] = coin
-                away_s = _AWAY_S if fault.seconds is None else fault.seconds
-                whole = "." not in fault.device
-                self._away_until["" if whole else unit] = self._clock.now() + away_s
-        return dropping
+    def _dropping(self, struck: dict[str, Fault], away: Units) -> dict[str, bool]:
+        """Which units lose their line in this command, and whether they obey before (one coin for all)."""
+        coin = self._coin.choice((True, False))
+        return {u: coin for u, fault in struck.items() if fault.what == "disconnect" and u not in away}
+
+    def _drop(self, struck: dict[str, Fault], dropping: dict[str, bool]) -> None:
+        """From now on these units are away; all of the device where the fault is its own."""
+        for unit in dropping:
+            fault = struck[unit]
+            away_s = _AWAY_S if fault.seconds is None else fault.seconds
+            self._away_until[unit if "." in fault.device else ""] = self._clock.now() + away_s
 
     def _away(self, units: Units) -> Units:
         if not self._away_until:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
+
 from safelight.devices.observatory import Observatory, load_observatory
 from safelight.devices.simulated.layout import Layout, Trace, layout_of
 from safelight.devices.simulated.pixels import PROFILE, spectrum
@@ -67,9 +68,7 @@ def measure(path: Path, observatory: Observatory | None = None) -> Measured:
         bias_adu=bias,
         dark_s=background / layout.optics.dark_adu_per_s,
         lamps=_brightest(layout, traces),
-        fibres={
-            trace.name: sum(traces[trace.name].values()) for trace in layout.traces if trace.steps is not None
-        },
+        fibres={trace.name: sum(traces[trace.name].values()) for trace in layout.traces if trace.steps is not None},
         traces=traces,
     )
 
@@ -109,9 +108,7 @@ def _brightest(layout: Layout, traces: dict[str, dict[str, float]]) -> dict[str,
 
 
 def _main() -> None:
-    parser = argparse.ArgumentParser(
-        description="What the pixels of simulated frames say, one line of JSON each."
-    )
+    parser = argparse.ArgumentParser(description="What the pixels of simulated frames say, one line of JSON each.")
     parser.add_argument("frames", nargs="+", type=Path)
     parser.add_argument("--observatory", default="simulated")
     asked = parser.parse_args()

@@ -8,6 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
     from safelight.devices.simulated.bench import Light
     from safelight.devices.simulated.layout import Layout
 
@@ -57,9 +58,7 @@ def image(layout: Layout, light: Light, camera: int, seed: tuple[int, ...]) -> N
     signal = np.zeros((rows, columns), dtype=np.float32)
     seeing = signal[:, : layout.columns]
     seeing += optics.dark_adu_per_s * light.dark_s
-    templates: dict[str, Any] = {
-        lamp: spectrum(layout, lamp, camera) for lamp in (*layout.arcs, *layout.flats)
-    }
+    templates: dict[str, Any] = {lamp: spectrum(layout, lamp, camera) for lamp in (*layout.arcs, *layout.flats)}
     for trace in layout.traces:
         collected = light.lamps.get(trace.name, {})
         shining = [s * templates[lamp] for lamp, s in collected.items() if s > 0]
@@ -69,7 +68,5 @@ def image(layout: Layout, light: Light, camera: int, seed: tuple[int, ...]) -> N
     noise = np.random.default_rng(seed).standard_normal((rows, columns), dtype=np.float32)
     # Photons are counted one by one: their noise is the square root of the signal (gain 1).
     noise *= np.sqrt(signal + optics.read_noise_adu**2)
-    picture: NDArray[np.uint16] = np.clip(np.rint(optics.bias_adu + signal + noise), 0, _FULL).astype(
-        np.uint16
-    )
+    picture: NDArray[np.uint16] = np.clip(np.rint(optics.bias_adu + signal + noise), 0, _FULL).astype(np.uint16)
     return picture

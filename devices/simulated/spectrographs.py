@@ -16,7 +16,7 @@ from safelight.devices.simulated.switch import Switch
 from safelight.devices.timing import expose_s
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from safelight.devices.drivers import Site
@@ -96,15 +96,11 @@ class SimulatedSpectrographs:
 
     async def status(self) -> Mapping[str, SpectrographStatus]:
         """What each spectrograph does now, read from the file."""
-        return await self._line.send(
-            Command("status", self.names, self._model.status_s, self._answer, reading=True)
-        )
+        return await self._line.send(Command("status", self.names, self._model.status_s, self._answer, reading=True))
 
     async def _clear(self, verb: str, takes_s: float) -> None:
         self._believe("idle", self._detectors.last_no())
-        command: Command[None] = Command(
-            verb, self.names, takes_s, lambda _obey, _lie: None, begin=self._empty
-        )
+        command: Command[None] = Command(verb, self.names, takes_s, lambda _obey, _lie: None, begin=self._empty)
         await self._line.send(command)
 
     def _cameras_of(self, unit: str) -> Units:
@@ -182,6 +178,15 @@ class SimulatedSpectrographs:
         answer |= {name: real[name] for name in obey}
         return answer | {name: self._believed.get(name, real[name]) for name in lie}
 
+    def _settle(self, units: Units, read: Mapping[str, Charge], change: Callable[[Charge], Charge | None]) -> None:
+        """Change what was read out, and nothing that was exposed since (after an abort)."""
+
+        def settled(name: str, charge: Charge | None) -> Charge | None:
+            same = charge is not None and charge.exposure_no == read[name].exposure_no
+            return change(charge) if charge is not None and same else charge
+
+        self._detectors.edit(settled, units)
+
     def _write(
         self,
         obey: Units,
@@ -204,7 +209,7 @@ class SimulatedSpectrographs:
             try:
                 write_frames(self._bench, real, header, folder)
             except OSError as error:
-                self._detectors.edit(lambda _name, charge: charge and replace(charge, reader=None), obey)
+                self._settle(obey, charges, lambda charge: replace(charge, reader=None))
                 raise DeviceFailed(f"{folder}: {error}", device="spectrographs", verb="read_out") from error
-            self._detectors.edit(lambda _name, _charge: None, obey)
+            self._settle(obey, charges, lambda _charge: None)
         return tuple(paths[camera] for camera in self.cameras if camera in paths)

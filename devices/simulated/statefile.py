@@ -86,8 +86,8 @@ class StateFile:
         part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("w", encoding="utf-8") as stream:
-                json.dump(content, stream)
+            with part.open("wb") as stream:
+                stream.write(json.dumps(content).encode())
                 if durable:
                     stream.flush()
                     os.fsync(stream.fileno())
@@ -95,9 +95,7 @@ class StateFile:
                 self.path.rename(self.path.with_name(f"{self.path.name}.{_TOKEN}.aside"))
             part.replace(self.path)
         except OSError as error:
-            raise DeviceFailed(
-                f"{self.path} can't be written: {error}", device=self._device, verb="write"
-            ) from error
+            raise DeviceFailed(f"{self.path} can't be written: {error}", device=self._device, verb="write") from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -116,9 +114,7 @@ class StateFile:
             return
         try:
             if not _take(lock) and not self._stubborn:
-                raise DeviceFailed(
-                    f"{self.path} is held by another process", device=self._device, verb="lock"
-                )
+                raise DeviceFailed(f"{self.path} is held by another process", device=self._device, verb="lock")
             yield
         finally:
             os.close(lock)

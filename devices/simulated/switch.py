@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from safelight.devices.document import nearest
 from safelight.devices.errors import DeviceFailed
 from safelight.devices.protocols import LampState
+from safelight.devices.simulated.history import Event, believable, spans
 from safelight.devices.simulated.line import Command, Line, Units
 from safelight.devices.simulated.statefile import CorruptStateError, StateFile, whoami
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Outlet", "SimulatedLamps", "Switch"]
 
-_KEPT = 300  # transitions: some forty lamp blocks
+_KEPT = 120  # transitions; few enough to be written in half a millisecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +55,27 @@ class Switch:
 
     def outlets(self) -> dict[str, Outlet]:
         """Every outlet, read from the file now."""
+        return self._outlets(self._plain())
+
+    def _plain(self) -> Any:
+        """The file's content; False where it can't be understood."""
         try:
-            plain = self._file.read()
+            return self._file.read()
         except CorruptStateError:
-            return dict.fromkeys(self.names, Outlet("unknown"))
+            return False
+
+    def _outlets(self, plain: Any) -> dict[str, Outlet]:
         if plain is None:
             return dict.fromkeys(self.names, Outlet("off"))
-        outlets = _mapping(plain).get("outlets")
-        return {name: _outlet(_mapping(outlets).get(name)) for name in self.names}
+        outlets = _mapping(_mapping(plain).get("outlets"))
+        return {name: _outlet(outlets.get(name)) for name in self.names}
 
     def turn(self, lamps: Units, *, on: bool) -> None:
         """Switch lamps; repairs a file that can't be understood (the other lamps are then unknown)."""
         with self._file.locked():
-            outlets = self.outlets()
-            serial, transitions = self._history()
+            plain = self._plain()
+            outlets = self._outlets(plain)
+            serial, transitions = self._history(plain)
             now, who = self._clock.utc(), whoami()
             state: LampState = "on" if on else "off"
             for lamp in lamps:
@@ -85,15 +93,14 @@ class Switch:
 
     def serial(self) -> int:
         """The number of the last transition: orders them where clocks don't."""
-        return self._history()[0]
+        return self._history(self._plain())[0]
 
-    def _history(self) -> tuple[int, list[list[Any]]]:
+    def _history(self, plain: Any) -> tuple[int, list[list[Any]]]:
+        if plain is None:
+            return 0, []
         try:
-            plain = self._file.read()
-            if plain is None:
-                return 0, []
             return int(plain["serial"]), [_transition(item) for item in plain["transitions"]]
-        except (CorruptStateError, KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             # After a repair numbers go on above any that went before.
             return int(self._clock.utc().timestamp() * 1000), []
 
@@ -109,44 +116,24 @@ class Switch:
             serials: of the last transition when it began, and when it ended (None: the process died).
         """
         begins, ends = window
-        before: list[tuple[float, bool]] = []
-        during: list[tuple[float, bool]] = []
-        for serial, utc, name, on in self._history()[1]:
+        plain = self._plain()
+        before: list[Event] = []
+        during: list[Event] = []
+        after: list[bool] = []
+        for serial, utc, name, on in self._history(plain)[1]:
             if name != lamp:
                 continue
             if serial <= serials[0]:
                 before.append((utc, on))
             elif (serials[1] is None and utc < ends) or (serials[1] is not None and serial <= serials[1]):
                 during.append((min(max(utc, begins), ends), on))
-        if not before and not during and serials[0] and self.outlets()[lamp].state == "on":
-            return [(-inf, ends)]
-        return _spans(_believable(before, begins) + sorted(during, key=lambda item: item[0]), ends)
-
-
-def _believable(events: list[tuple[float, bool]], until: float) -> list[tuple[float, bool]]:
-    """The transitions since the last jump of the clock; what stood before it stood so for ever."""
-    kept: list[tuple[float, bool]] = []
-    later = until
-    for utc, on in reversed(events):
-        if utc > later:
-            kept.append((-inf, on))
-            break
-        kept.append((utc, on))
-        later = utc
-    return kept[::-1]
-
-
-def _spans(events: list[tuple[float, bool]], until: float) -> list[Span]:
-    spans: list[Span] = []
-    # A first transition to off, its beginning forgotten: the lamp was on for ever.
-    since: float | None = -inf if events and not events[0][1] and events[0][0] > -inf else None
-    for utc, on in events:
-        if on and since is None:
-            since = utc
-        elif not on and since is not None:
-            spans.append((since, utc))
-            since = None
-    return spans if since is None else [*spans, (since, until)]
+            else:
+                after.append(on)
+        if not before and not during:
+            # What it was then: the opposite of what it was switched to later, or what it still is.
+            burning = not after[0] if after else self._outlets(plain)[lamp].state == "on"
+            return [(-inf, ends)] if burning else []
+        return spans(believable(before, begins) + sorted(during, key=lambda item: item[0]), ends)
 
 
 class SimulatedLamps:
@@ -176,9 +163,7 @@ class SimulatedLamps:
         """Light one lamp, when the command is acknowledged."""
         units = self._known(lamp, "on")
         self._believed[lamp] = "on"
-        await self._line.send(
-            Command("on", units, self._model.on_s, lambda obey, _lie: self._turn(obey, on=True))
-        )
+        await self._line.send(Command("on", units, self._model.on_s, lambda obey, _lie: self._turn(obey, on=True)))
 
     async def off(self, lamp: str) -> None:
         """Darken one lamp, when the command arrives."""
@@ -189,15 +174,11 @@ class SimulatedLamps:
     async def all_off(self) -> None:
         """Darken all lamps, when the command arrives."""
         self._believed = dict.fromkeys(self.names, "off")
-        await self._line.send(
-            Command("all_off", self.names, self._model.all_off_s, _done, begin=self._darken)
-        )
+        await self._line.send(Command("all_off", self.names, self._model.all_off_s, _done, begin=self._darken))
 
     async def status(self) -> Mapping[str, LampState]:
         """Read every lamp back from the file."""
-        return await self._line.send(
-            Command("status", self.names, self._model.status_s, self._answer, reading=True)
-        )
+        return await self._line.send(Command("status", self.names, self._model.status_s, self._answer, reading=True))
 
     def _answer(self, obey: Units, lie: Units) -> dict[str, LampState]:
         outlets = self._switch.outlets()
@@ -214,9 +195,7 @@ class SimulatedLamps:
 
     def _known(self, lamp: str, verb: str) -> Units:
         if lamp not in self.names:
-            raise DeviceFailed(
-                f"no such lamp; {nearest(lamp, self.names)}", device=f"lamps.{lamp}", verb=verb
-            )
+            raise DeviceFailed(f"no such lamp; {nearest(lamp, self.names)}", device=f"lamps.{lamp}", verb=verb)
         return (lamp,)
 
 

@@ -66,7 +66,7 @@ class Mounts:
             self._file.write({name: trimmed(each) for name, each in motions.items()})
 
     def rests(self, name: str, at: AltAz, until: float) -> list[Span]:
-        """When a telescope stood still at a direction, up to a time."""
+        """When a telescope stood still at a direction, up to the present."""
         try:
             motions = self.motions()[name]
         except CorruptStateError:

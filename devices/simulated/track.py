@@ -78,9 +78,15 @@ def trimmed(motions: Sequence[Motion]) -> list[Any]:
 
 
 def rests(home: Place, motions: Sequence[Motion], at: Callable[[Place], bool], until: float) -> list[Span]:
-    """When it stood still at a place that fulfils `at`, up to a time.
+    """When it stood still at a place that fulfils `at`.
 
     Motions before a jump of the clock are forgotten: it stood where the last of them ended.
+
+    Args:
+        home: where it stood before the first motion.
+        motions: in the order in which they were made.
+        at: the question.
+        until: the present; a motion that began later was made by a clock that ran ahead.
     """
     spans: list[Span] = []
     where, since = home, -inf

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+
 from safelight.devices import Devices, Observatory, load_observatory, open_devices
 
 T = TypeVar("T")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from astropy.io import fits
+
 from safelight.devices import (
     AltAz,
     DeviceFailed,
@@ -28,9 +29,7 @@ ARC = ExposureOrder("arc", 10.0, "Argon-10s-001")
 
 
 @pytest.fixture(params=["simulated"])
-def devices(
-    request: pytest.FixtureRequest, observatory: Observatory, clock: Timekeeper, home: Path
-) -> Devices:
+def devices(request: pytest.FixtureRequest, observatory: Observatory, clock: Timekeeper, home: Path) -> Devices:
     """The devices of each family of drivers."""
     return open_devices(observatory, clock=clock, home=home)
 
@@ -142,7 +141,7 @@ def test_mask_moves(devices: Devices, observatory: Observatory, run: Run) -> Non
 
 
 def test_exposure(devices: Devices, run: Run, tmp_path: Path) -> None:
-    """An exposure holds its charge until it is read out into one whole file per camera with the given header."""
+    """An exposure holds its charge until it is read out into whole files with the given header."""
     specs = devices.spectrographs
 
     async def scene() -> None:
@@ -151,9 +150,7 @@ def test_exposure(devices: Devices, run: Run, tmp_path: Path) -> None:
         assert {each.activity for each in held.values()} == {"holding"}
         assert {each.shutter for each in held.values()} == {"closed"}
         assert {each.exposure_no for each in held.values()} == {number}
-        files = await specs.read_out(
-            {"FRAMEID": ("arc-1", "frame"), "ARGON": "ON", "N": 3, "T": True}, tmp_path
-        )
+        files = await specs.read_out({"FRAMEID": ("arc-1", "frame"), "ARGON": "ON", "N": 3, "T": True}, tmp_path)
         assert files == specs.files_of(number, tmp_path)
         assert [path.stem.rpartition("-")[2] for path in files] == list(specs.cameras)
         for path in files:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from safelight.devices import Devices, ExposureOrder, Observatory, Timekeeper, open_devices
 from safelight.devices.simulated.measure import Measured, measure
 
@@ -32,7 +33,7 @@ def lit(seen: Measured, above_s: float = 1.0) -> set[str]:
 
 
 def test_bias_and_dark(devices: Devices, run: Run, tmp_path: Path) -> None:
-    """A bias has the bias level and no dark current; a dark's level tells its seconds; neither sees a lamp."""
+    """A bias has no dark current, a dark's level tells its seconds, and neither sees a lamp."""
 
     async def scene() -> None:
         for flavour, seconds in (("bias", 0.0), ("dark", 90.0), ("dark", 900.0)):
@@ -105,9 +106,7 @@ def test_telescope_elsewhere(devices: Devices, clock: Timekeeper, run: Run, tmp_
     run(scene())
 
 
-def test_sweep(
-    devices: Devices, observatory: Observatory, clock: Timekeeper, run: Run, tmp_path: Path
-) -> None:
+def test_sweep(devices: Devices, observatory: Observatory, clock: Timekeeper, run: Run, tmp_path: Path) -> None:
     """Each fibre of a sweep is lit for its time on target, and no other fibre is."""
     fibsel = devices.fibsel
     assert fibsel is not None
@@ -162,9 +161,34 @@ def test_lamp_goes_out(
     run(scene())
 
 
-def test_foreign_clock(
-    observatory: Observatory, clock: Timekeeper, run: Run, tmp_path: Path, home: Path
+def test_what_comes_after_does_not_matter(
+    devices: Devices, observatory: Observatory, clock: Timekeeper, run: Run, tmp_path: Path
 ) -> None:
+    """What is switched or moved while the charge waits or is read out leaves no trace in it."""
+    assert devices.fibsel is not None
+    assert devices.telescopes is not None
+    fibsel, telescopes = devices.fibsel, devices.telescopes
+
+    async def scene() -> None:
+        await point(devices, observatory)
+        await fibsel.move(1650)
+        await devices.lamps.on("Argon")
+        await clock.sleep(1000.0)
+        await devices.spectrographs.expose(ExposureOrder("arc", 30.0, "test"))
+        await devices.lamps.off("Argon")
+        for lamp in ("LDLS", "Quartz"):
+            await devices.lamps.on(lamp)
+        await fibsel.move(215)
+        await telescopes.goto(observatory.targets("park"))
+        seen = measure((await devices.spectrographs.read_out({}, tmp_path))[0])
+        assert lit(seen) == {"Argon"}
+        assert seen.lamps["Argon"] == pytest.approx(30.0, rel=0.03)
+        assert {name for name, seconds in seen.fibres.items() if seconds > 1} == {"P1-1"}
+
+    run(scene())
+
+
+def test_foreign_clock(observatory: Observatory, clock: Timekeeper, run: Run, tmp_path: Path, home: Path) -> None:
     """A lamp lit by a process whose clock runs ahead counts as warm."""
     ahead = type(clock)()
     devices, other = (open_devices(observatory, clock=each, home=home) for each in (clock, ahead))
@@ -179,17 +203,13 @@ def test_foreign_clock(
     run(scene())
 
 
-def test_same_exposure_same_pixels(
-    observatory: Observatory, run: Run, tmp_path: Path, clock: Timekeeper
-) -> None:
+def test_same_exposure_same_pixels(observatory: Observatory, run: Run, tmp_path: Path, clock: Timekeeper) -> None:
     """The noise comes from the exposure number: a second instrument gives the same files."""
 
     async def scene(place: str) -> list[bytes]:
         devices = open_devices(observatory, clock=type(clock)(), home=tmp_path / place)
         await devices.spectrographs.expose(ExposureOrder("dark", 5.0, "dark"))
-        return [
-            path.read_bytes() for path in await devices.spectrographs.read_out({}, tmp_path / f"{place}-f")
-        ]
+        return [path.read_bytes() for path in await devices.spectrographs.read_out({}, tmp_path / f"{place}-f")]
 
     assert run(scene("a")) == run(scene("b"))
 
@@ -197,9 +217,7 @@ def test_same_exposure_same_pixels(
 def test_real_size(observatory: Observatory, clock: Timekeeper, run: Run, tmp_path: Path, home: Path) -> None:
     """By option the images have the real size."""
     options = observatory.spectrographs.options | {"image": [4080, 4120]}
-    specs = observatory.spectrographs.model_copy(
-        update={"options": options, "cameras": ("b",), "units": ("sp1",)}
-    )
+    specs = observatory.spectrographs.model_copy(update={"options": options, "cameras": ("b",), "units": ("sp1",)})
     large = observatory.model_copy(update={"spectrographs": specs})
     devices = open_devices(large, clock=clock, home=home)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from astropy.io import fits
+
 from safelight.devices import (
     AltAz,
     DeviceFailed,
@@ -28,9 +29,7 @@ Run = Callable[[Any], Any]
 BIAS = ExposureOrder("bias", 0.0, "bias-001")
 
 
-def test_times(
-    devices: Devices, observatory: Observatory, clock: Timekeeper, run: Run, tmp_path: Path
-) -> None:
+def test_times(devices: Devices, observatory: Observatory, clock: Timekeeper, run: Run, tmp_path: Path) -> None:
     """Every verb takes exactly the time that the document and the timing functions say."""
     lamps, specs = observatory.lamps, observatory.spectrographs
     telescopes, mask = observatory.telescopes, observatory.fibsel
@@ -170,9 +169,7 @@ def test_unwritable_folder(devices: Devices, run: Run, tmp_path: Path) -> None:
     run(scene())
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"{", b"\xff\xfe", b"[]", b'{"outlets": 3}', b"null", b"[" * 100_000]
-)
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b'{"outlets": 3}', b"null", b"[" * 100_000])
 def test_corrupt_switch(content: bytes, devices: Devices, home: Path, run: Run) -> None:
     """A spoiled switch file reads as unknown, and off repairs it lamp by lamp, all_off at once."""
     path = home / "simulated" / "switch.json"

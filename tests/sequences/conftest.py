@@ -1,6 +1,7 @@
 """The site that the documents of these tests are written for: LVM's, with the numbers of its instrument."""
 
 import pytest
+
 from safelight.sequences import LampDefaults, Site
 
 FLAT, ARC = "flat", "arc"
@@ -17,8 +18,7 @@ SITE = Site(
         LampDefaults("HgNe", 120, ARC),
         LampDefaults("Xenon", 120, ARC),
     ),
-    fibres={f"P1-{n}": steps for n, steps in enumerate(P1, 1)}
-    | {f"P2-{n}": steps for n, steps in enumerate(P2, 1)},
+    fibres={f"P1-{n}": steps for n, steps in enumerate(P1, 1)} | {f"P2-{n}": steps for n, steps in enumerate(P2, 1)},
     positions=("calibration", "park", "selfie"),
     default_position="calibration",
     steps_per_s=500.0,

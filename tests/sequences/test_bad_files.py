@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from safelight.sequences import SequenceError, Site, load, load_text
 
 BOMB = "\n".join(

@@ -3,6 +3,7 @@
 from textwrap import dedent
 
 import pytest
+
 from safelight.sequences import SequenceError, Site, load, load_text
 
 # What is wrong, the text, line, path, and words of the message.
@@ -232,7 +233,7 @@ BAD = [
     ("octal", "darks: {exposure_time: 010}", 1, "darks.exposure_time", ["ambiguous", "decimal"]),
     ("date", "biases: {}\ndescription: 2026-01-01", 2, "description", ["ambiguous", "quotes"]),
     ("key no text", "biases: {}\n7: 3", 2, "7", ["a key must be text"]),
-    ("unknown alias", "biases: *nothing", 1, "", ["undefined alias", "nothing"]),
+    ("unknown alias", "biases: *nothing", 1, "biases", ["alias *nothing has no anchor"]),
     ("lower keyword", "biases: {}\nheader: {observer: me}", 2, "header.observer", ["'OBSERVER'"]),
     ("keyword of FITS", "biases: {}\nheader: {NAXIS1: 3}", 2, "header.NAXIS1", ["written by the program"]),
     ("keyword of ours", "biases: {}\nheader: {EXPTIME: 3}", 2, "header.EXPTIME", ["written by the program"]),
@@ -242,9 +243,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "path", "words"), [case[1:] for case in BAD], ids=[c[0] for c in BAD]
-)
+@pytest.mark.parametrize(("text", "line", "path", "words"), [case[1:] for case in BAD], ids=[c[0] for c in BAD])
 def test_bad_value_is_refused(site: Site, text: str, line: int, path: str, words: list[str]) -> None:
     """A wrong value is reported once, with file, line, path and what would have been right."""
     with pytest.raises(SequenceError) as caught:

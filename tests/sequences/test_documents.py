@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from safelight.sequences import SequenceError, Site, expand, load, load_text
 
 SIMPLE = {
@@ -46,7 +47,8 @@ def test_default_sweep_example(site: Site) -> None:
     """Its third: two exposures, each over the default fibres, of the lamp's own flavour."""
     first, second = expand(load(DEFAULT_SWEEP, site), site).frames
     assert (first.exposure_s, second.exposure_s) == (270, 300)
-    assert first.sweep and second.sweep
+    assert first.sweep is not None
+    assert second.sweep is not None
     assert first.sweep.fibres == second.sweep.fibres
     assert len(first.sweep.fibres) == 12
     assert first.flavour == "flat"
@@ -82,7 +84,8 @@ def test_names_without_regard_to_case(site: Site) -> None:
     }
     arc, flat = expand(load(shouted, site), site).frames
     assert (arc.lamps, arc.flavour, arc.fibre, arc.position) == (("HgNe",), "arc", "P1-3", "selfie")
-    assert flat.sweep and flat.sweep.fibres == ("P2-1",)
+    assert flat.sweep is not None
+    assert flat.sweep.fibres == ("P2-1",)
 
 
 def test_both_forms_of_lamps(site: Site) -> None:
@@ -133,9 +136,7 @@ def test_fibsel_false_is_none(site: Site) -> None:
 def test_policies(site: Site) -> None:
     """An observatory's policies narrow what may be run, and are named where they forbid."""
     policy = {"properties": {"darks": {"properties": {"exposure_time": {"maximum": 300}}}}}
-    strict = Site(
-        site.lamps, site.fibres, policies={"short darks": policy, "no biases": {"required": ["lamps"]}}
-    )
+    strict = Site(site.lamps, site.fibres, policies={"short darks": policy, "no biases": {"required": ["lamps"]}})
     text = "biases: {}\ndarks:\n  exposure_time: 900\n"
     with pytest.raises(SequenceError) as caught:
         load_text(text, strict, origin="x.yaml")

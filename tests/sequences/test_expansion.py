@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from safelight.sequences import Frame, SequenceError, Site, expand, load, open_choices
 
 CHOICE = {"lamps": [{"lamps": ["Neon", "Argon"], "exposure_time": [10, 50], "fibre": {"choose": "P1-"}}]}

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
 from safelight.sequences import SequenceError, Site, expand, library_file, library_names, load
 
 P1 = {f"P1-{n}" for n in range(1, 13)}

@@ -2,7 +2,6 @@ import subprocess
 import sys
 
 import safelight.sequences
-
 from safelight import SafelightError
 
 

@@ -1,9 +1,8 @@
 """The arithmetic of a sweep: LVM's mask, 500 motor steps a second."""
 
-from typing import Any
-
 import pytest
-from safelight.sequences import Expansion, SequenceError, Site, Sweep, expand, load
+
+from safelight.sequences import Expansion, LampDefaults, SequenceError, Site, Sweep, expand, load
 
 MOVES_S = (16610 - 215) / 500  # P1 from end to end
 
@@ -31,7 +30,7 @@ def test_library_sweeps_are_shortened(site: Site, name: str, exposure_s: float, 
 
 def test_without_times_all_share(site: Site) -> None:
     """Without `time_per_position` each fibre gets the same time on target, moves discounted, silently."""
-    path, expansion = one(site, 270, True)
+    path, expansion = one(site, 270, fibsel=True)
     assert path.dwell_s == pytest.approx(((270 - MOVES_S) / 12,) * 12)
     assert path.asked_s is None
     assert expansion.warnings == ()
@@ -81,16 +80,9 @@ def test_one_fibre(site: Site) -> None:
 
 def test_settling_counts() -> None:
     """The time that the mask settles after each move is discounted too."""
-    slow = Site(load_site_lamps(), {"A": 0, "B": 100}, "", steps_per_s=10, settle_s=5)
-    path, _ = one(slow, 35, True)
+    slow = Site((LampDefaults("Quartz", 120, "flat"),), {"A": 0, "B": 100}, "", steps_per_s=10, settle_s=5)
+    path, _ = one(slow, 35, fibsel=True)
     assert path.dwell_s == (10, 10)
-
-
-def load_site_lamps() -> tuple[Any, ...]:
-    """One lamp."""
-    from safelight.sequences import LampDefaults
-
-    return (LampDefaults("Quartz", 120, "flat"),)
 
 
 def test_other_site_is_refused(site: Site) -> None:
