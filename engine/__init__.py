@@ -1,7 +1,7 @@
 """What makes it happen: compiler, proof, machine, runner, safing.
 
-    from safelight.engine import calibrate
-    result = await calibrate("normal")
+from safelight.engine import calibrate
+result = await calibrate("normal")
 """
 
 from importlib import import_module
@@ -28,8 +28,8 @@ __all__ = [
     "RunRefused",
     "RunResult",
     "Runner",
-    "Schedule",
     "ScaledClock",
+    "Schedule",
     "VirtualClock",
     "calibrate",
     "clock_for",

@@ -52,18 +52,18 @@ class _Draft:
     def edge(self, source: str, event: str, target: str) -> None:
         self.transitions.append(Transition(source, event, target))
 
-    def sequence(self, blocks: tuple[Block, ...], parent: str, follow: str, whole: bool) -> None:
+    def sequence(self, blocks: tuple[Block, ...], parent: str, follow: str, *, whole: bool) -> None:
         """Write blocks one after the other; the last leads to `follow`."""
         for place, block in enumerate(blocks):
             after = blocks[place + 1].id if place + 1 < len(blocks) else follow
             if isinstance(block, Step):
-                self.step(block, parent, after, whole)
+                self.step(block, parent, after, whole=whole)
             elif isinstance(block, Chain):
-                self.chain(block, parent, after, whole)
+                self.chain(block, parent, after, whole=whole)
             else:
-                self.beside(block, parent, after, whole)
+                self.beside(block, parent, after, whole=whole)
 
-    def step(self, step: Step, parent: str, follow: str, whole: bool) -> None:
+    def step(self, step: Step, parent: str, follow: str, *, whole: bool) -> None:
         self.states.append(
             State(
                 id=step.id,
@@ -79,27 +79,23 @@ class _Draft:
         if not whole:
             self.edge(step.id, Event.RETRY, step.id)
 
-    def chain(self, chain: Chain, parent: str, follow: str, whole: bool) -> None:
-        self.states.append(
-            State(chain.id, "frame", Shape.COMPOUND, parent, chain.blocks[0].id, frame=chain.frame)
-        )
+    def chain(self, chain: Chain, parent: str, follow: str, *, whole: bool) -> None:
+        self.states.append(State(chain.id, "frame", Shape.COMPOUND, parent, chain.blocks[0].id, frame=chain.frame))
         if not whole:
             self.edge(chain.id, Event.RETRY, chain.id)
         self.sequence(chain.blocks, chain.id, follow, whole=True)
 
-    def beside(self, beside: Beside, parent: str, follow: str, whole: bool) -> None:
+    def beside(self, beside: Beside, parent: str, follow: str, *, whole: bool) -> None:
         self.states.append(State(beside.id, beside.kind, Shape.PARALLEL, parent, frame=beside.frame))
         self.edge(beside.id, Event.JOINED, follow)
         for name, blocks in beside.lanes:
             lane, end = f"{beside.id}/{name}", f"{beside.id}/{name}/end"
             self.states.append(State(lane, "region", Shape.COMPOUND, beside.id, blocks[0].id))
-            self.sequence(blocks, lane, end, whole)
+            self.sequence(blocks, lane, end, whole=whole)
             self.states.append(State(end, "end", Shape.FINAL, lane))
 
 
-def to_graph(
-    name: str, blocks: tuple[Block, ...], exposures: tuple[Exposure, ...], safing: Step
-) -> StateGraph:
+def to_graph(name: str, blocks: tuple[Block, ...], exposures: tuple[Exposure, ...], safing: Step) -> StateGraph:
     """Write the run, safing as the only way out of it, and the five endings."""
     draft = _Draft([State("run", "run", Shape.COMPOUND, initial=blocks[0].id)], [])
     draft.sequence(blocks, "run", safing.id, whole=False)

@@ -16,7 +16,11 @@ __all__ = ["bound_s"]
 
 
 def bound_s(
-    exposures: Sequence[Exposure], observatory: Observatory, start: Start = Start(), *, park_after: bool = False
+    exposures: Sequence[Exposure],
+    observatory: Observatory,
+    start: Start = Start(),
+    *,
+    park_after: bool = False,
 ) -> float:
     """Seconds below which no schedule can come.
 

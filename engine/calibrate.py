@@ -3,25 +3,22 @@
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from safelight.devices import Devices, LampState, Observatory, load_observatory, open_devices
+from safelight.devices import Observatory, load_observatory, open_devices
 from safelight.devices.simulated.faults import Fault
 from safelight.engine.clock import Clock, clock_for
 from safelight.engine.compiler import Options
 from safelight.engine.durations import Start
 from safelight.engine.events import Announcer, Listener
 from safelight.engine.home import default_home
-from safelight.engine.manifest import manifest, write_manifest
 from safelight.engine.plan import Plan, make_plan, site_of
-from safelight.engine.runner import Ending, Runner
-from safelight.engine.safing import Safing
+from safelight.engine.runner import Runner
+from safelight.engine.segment import RunResult, Segment
 from safelight.sequences import Document, load, open_choices
-from safelight.states import Instrument, TakenFrame, Tolerances
 
-__all__ = ["Request", "RunResult", "calibrate", "perform", "plan_of"]
+__all__ = ["Request", "RunResult", "calibrate", "choose", "perform", "plan_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,33 +46,6 @@ class Request:
     point: bool = True
     park_after: bool | None = None
     faults: tuple[Fault, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What came out of a run.
-
-    Attributes:
-        run: its id.
-        outcome: done, aborted, faulted, paused or unsafe.
-        frames: the good frames on disk, in order.
-        bad: those that were kept aside.
-        lamps: each lamp as read back last.
-        folder: where the frames and `manifest.json` lie.
-        elapsed_s: observatory seconds from the first command to the end.
-        reason: why it did not end in done.
-        internal: the reason is a mistake of safelight itself.
-    """
-
-    run: str
-    outcome: str
-    frames: tuple[TakenFrame, ...]
-    bad: tuple[TakenFrame, ...]
-    lamps: Mapping[str, LampState]
-    folder: Path
-    elapsed_s: float
-    reason: str | None = None
-    internal: bool = False
 
 
 def plan_of(request: Request, choices: Mapping[str, str] | None = None, start: Start | None = None) -> Plan:
@@ -118,6 +88,7 @@ async def perform(
     clock: Clock | None = None,
     listeners: Iterable[Listener] = (),
     on_start: Callable[[Runner], None] = lambda runner: None,  # noqa: ARG005
+    guarded: bool = True,
 ) -> RunResult:
     """Run a request from the first lamps-off to the last.
 
@@ -126,6 +97,7 @@ async def perform(
         clock: instead of the one for `request.speed`.
         listeners: told every event.
         on_start: given the runner before anything moves, to stop it from elsewhere.
+        guarded: False only where no lamp can be left burning (tests in virtual time without a process to kill).
 
     Raises:
         ObservatoryError, SequenceError, EngineError: before anything was touched.
@@ -133,113 +105,25 @@ async def perform(
     draft = plan_of(request)
     clock = clock or clock_for(request.speed)
     home = request.home or default_home()
-    observatory = draft.observatory
-    devices = open_devices(observatory, clock=clock, home=home, faults=request.faults)
+    devices = open_devices(draft.observatory, clock=clock, home=home, faults=request.faults)
     try:
-        choices = choose(draft.document, observatory, point=request.point)
+        choices = choose(draft.document, draft.observatory, point=request.point)
         plan = draft if not choices else plan_of(request, choices)
         run = new_run_id(plan.document.name, clock)
-        folder = (request.frames / run).absolute()
-        announce = Announcer(run, clock, tuple(listeners))
-        runner = Runner(
-            graph=plan.graph,
-            instrument=instrument_of(plan, devices, clock, folder, run),
-            observatory=observatory,
-            announce=announce,
-            safing=safing_of(observatory, devices, clock, announce),
+        segment = Segment(
+            run=run,
+            plan=plan,
+            devices=devices,
+            clock=clock,
+            home=home,
+            folder=(request.frames / run).absolute(),
+            announce=Announcer(run, clock, tuple(listeners)),
+            faults=request.faults,
+            guarded=guarded,
         )
-        return await _perform(plan, runner, run, clock, folder, on_start)
+        return await segment.execute(on_start)
     finally:
         await devices.close()
-
-
-async def _perform(
-    plan: Plan, runner: Runner, run: str, clock: Clock, folder: Path, on_start: Callable[[Runner], None]
-) -> RunResult:
-    began_s = clock.now()
-    runner.announce(
-        "run.started",
-        sequence=plan.document.name,
-        sequence_hash=plan.document.hash,
-        graph_hash=plan.graph.hash,
-        observatory=plan.observatory.name,
-        frames_asked=len(plan.graph.exposures),
-        total_s=plan.total_s,
-        bound_s=plan.bound_s,
-        folder=str(folder),
-        choices=dict(plan.expansion.choices),
-        warnings=list(plan.expansion.warnings),
-    )
-    on_start(runner)
-    ending = await runner.run()
-    result = _result(run, ending, folder, clock.now() - began_s)
-    content = manifest(
-        run, plan.document.name, plan.document.hash, plan.graph.exposures, ending.frames, folder
-    )
-    try:
-        await clock.in_thread(partial(write_manifest, content, folder))
-    except OSError as error:
-        runner.announce("manifest.failed", error=str(error))
-    runner.announce(
-        "run.finished",
-        outcome=result.outcome,
-        frames=len(result.frames),
-        frames_asked=len(plan.graph.exposures),
-        bad_frames=len(result.bad),
-        lamps=dict(result.lamps),
-        elapsed_s=round(result.elapsed_s, 3),
-        folder=str(folder),
-        reason=result.reason,
-    )
-    return result
-
-
-def _result(run: str, ending: Ending, folder: Path, elapsed_s: float) -> RunResult:
-    return RunResult(
-        run=run,
-        outcome=ending.outcome,
-        frames=tuple(frame for frame in ending.frames if frame.verdict == "good"),
-        bad=tuple(frame for frame in ending.frames if frame.verdict != "good"),
-        lamps=ending.lamps,
-        folder=folder,
-        elapsed_s=elapsed_s,
-        reason=ending.reason,
-        internal=ending.internal,
-    )
-
-
-def instrument_of(plan: Plan, devices: Devices, clock: Clock, folder: Path, run: str) -> Instrument:
-    """The instrument in the hands of the states."""
-    observatory = plan.observatory
-    telescopes, fibsel = observatory.telescopes, observatory.fibsel
-    return Instrument(
-        devices=devices,
-        clock=clock,
-        positions={name: observatory.targets(name) for name in observatory.positions},
-        fibres=dict(fibsel.fibres) if fibsel else {},
-        keywords={lamp: observatory.lamps.keyword(lamp) for lamp in observatory.lamps.units},
-        longest_on_s={lamp: unit.longest_on_s for lamp, unit in observatory.lamps.units.items()},
-        tolerances=Tolerances(
-            pointing_deg=telescopes.tolerance_deg if telescopes else 0.0,
-            fibre_steps=fibsel.tolerance_steps if fibsel else 0,
-        ),
-        folder=folder,
-        cards=(("RUNID", run), ("SEQNAME", plan.document.name), ("SEQHASH", plan.document.hash)),
-    )
-
-
-def safing_of(observatory: Observatory, devices: Devices, clock: Clock, announce: Announcer) -> Safing:
-    """Safing with the observatory's own policy."""
-    policy = observatory.retries.of("safing")
-    return Safing(
-        lamps=devices.lamps,
-        second=devices.second_lamps,
-        clock=clock,
-        tries=policy.attempts,
-        try_s=observatory.deadlines.deadline_s("safing", observatory.lamps.off_s),
-        wait_s=policy.first_wait_s,
-        tell=lambda lamp, words: announce("safing.lamp", lamp=lamp, seen=words),
-    )
 
 
 async def calibrate(

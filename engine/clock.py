@@ -9,11 +9,16 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
 from safelight.engine.errors import EngineError
@@ -60,6 +65,10 @@ class Clock:
         """Run blocking work in a thread."""
         return await asyncio.to_thread(work)
 
+    def still(self) -> AbstractContextManager[None]:
+        """While the body waits for something outside of the observatory; virtual time stands still meanwhile."""
+        return nullcontext()
+
 
 class ScaledClock(Clock):
     """Observatory seconds that pass `speed` times faster than on the wall."""
@@ -97,7 +106,7 @@ class VirtualClock(Clock):
     async def sleep(self, seconds: float) -> None:
         """Return when all else has waited for so many observatory seconds."""
         woken = asyncio.get_running_loop().create_future()
-        alarm = self._set_alarm(seconds, lambda: woken.done() or woken.set_result(None))
+        alarm = self._set_alarm(seconds, lambda: _ring(woken))
         try:
             await woken
         finally:
@@ -117,10 +126,16 @@ class VirtualClock(Clock):
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run blocking work in a thread; the clock stands still meanwhile."""
+        with self.still():
+            return await asyncio.to_thread(work)
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """While the body waits for something outside of the observatory, the clock stands still."""
         idle = _Idle.of_running_loop()
         idle.hold()
         try:
-            return await asyncio.to_thread(work)
+            yield
         finally:
             idle.release()
 
@@ -128,6 +143,11 @@ class VirtualClock(Clock):
         alarm = _Alarm(self, self._now + max(0.0, seconds), ring)
         _Idle.of_running_loop().add(alarm)
         return alarm
+
+
+def _ring(woken: "asyncio.Future[None]") -> None:
+    if not woken.done():
+        woken.set_result(None)
 
 
 class _Alarm:
@@ -148,7 +168,7 @@ class _Alarm:
 class _Idle:
     """The alarms of all virtual clocks on one loop, rung when the loop has nothing else to do."""
 
-    _of_loop: "WeakKeyDictionary[asyncio.AbstractEventLoop, _Idle]" = WeakKeyDictionary()
+    _of_loop: ClassVar["WeakKeyDictionary[asyncio.AbstractEventLoop, _Idle]"] = WeakKeyDictionary()
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         # asyncio has no public word for "nothing is ready to run"; its loops keep that in `_ready`.

@@ -28,7 +28,7 @@ from safelight.states import (
     Work,
 )
 
-__all__ = ["Options", "compile_graph"]
+__all__ = ["Options", "compile_graph", "exposure_of"]
 
 Lane = tuple[str, tuple[Block, ...]]
 
@@ -97,6 +97,7 @@ class _Compiler:
         self._fibre: str | None = None
         self._steps = options.start.fibre_steps or 0
         self._burnt_s: dict[str, float] = {}
+        self._warmed_s: dict[str, float] = {}
         self._compiled: list[Exposure] = []
 
     @property
@@ -104,10 +105,13 @@ class _Compiler:
         """The exposures, as they went into the graph."""
         return tuple(self._compiled)
 
-    def step(self, state_id: str, work: Work, expected_s: float, frame: str | None = None) -> Step:
-        """A step with the deadline of its kind."""
+    def step(
+        self, state_id: str, work: Work, expected_s: float, frame: str | None = None, longest_s: float = 0.0
+    ) -> Step:
+        """A step with the deadline of its kind; `longest_s` is what it may rightly take from anywhere, s."""
         kind = "safing" if state_id == "safing" else work.kind
-        return Step(state_id, work, expected_s, self.observatory.deadlines.deadline_s(kind, expected_s), frame)
+        deadline_s = self.observatory.deadlines.deadline_s(kind, max(expected_s, longest_s))
+        return Step(state_id, work, expected_s, deadline_s, frame)
 
     def all_off(self) -> Step:
         """Every run starts by switching all lamps off and reading back that they are."""
@@ -142,7 +146,7 @@ class _Compiler:
         """Begin the warm-up so late that it ends with the last dark, where the darks last long enough."""
         warm_s = self.durations.warmup_s(first.need, {})
         split, left_s = len(darks), 0.0
-        while split and left_s < warm_s:
+        while split == len(darks) or (split and left_s < warm_s):
             split -= 1
             left_s += self.durations.integrate_s(darks[split]) + self.observatory.spectrographs.readout_s
         early, late = darks[:split], darks[split:]
@@ -175,9 +179,8 @@ class _Compiler:
     def _frame(self, exposure: Exposure) -> Chain:
         frame = exposure.frame
         self._compiled.append(exposure)
-        ready = self.step(f"ready/{frame}", Ready(frame, exposure.need), self.durations.look_s, frame)
         longest_s = self.durations.ready_again_s(exposure.need)
-        ready = replace(ready, deadline_s=self.observatory.deadlines.deadline_s(Ready.kind, longest_s))
+        ready = self.step(f"ready/{frame}", Ready(frame, exposure.need), self.durations.look_s, frame, longest_s)
         expected_s = self.durations.integrate_s(exposure) + self.durations.look_again_s
         integrate = self.step(f"expose/{frame}", Expose(exposure), expected_s, frame)
         self._burn(expected_s + ready.expected_s)
@@ -231,31 +234,41 @@ class _Compiler:
             target = self.observatory.targets(position)
             expected_s = self.durations.point_s(self._pointing, target)
             self._position, self._pointing = position, {**self._pointing, **target}
-            lanes.append(("point", (self.step(f"point/{coming.frame}", Point(position), expected_s),)))
+            step = self.step(
+                f"point/{coming.frame}", Point(position), expected_s, longest_s=self.durations.longest_slew_s
+            )
+            lanes.append(("point", (step,)))
         if fibre is not None and fibre != self._fibre:
             expected_s = self._move_to(fibre) + self._mask_status_s
-            lanes.append(("mask", (self.step(f"fibsel-step/{coming.frame}", FibselStep(fibre), expected_s),)))
+            step = self.step(
+                f"fibsel-step/{coming.frame}", FibselStep(fibre), expected_s, longest_s=self.durations.longest_move_s
+            )
+            lanes.append(("mask", (step,)))
         return lanes
 
     def _warm_up(self, coming: Exposure) -> list[Lane]:
         """Light what is dark and wait for what is cold, as far as the frame needs it."""
         need = coming.need
         asked = dict(zip(need.lamps, need.warmup_s, strict=True))
-        if all(self._burnt_s.get(lamp, -1.0) >= warmup_s for lamp, warmup_s in asked.items()):
+        # Time spent in exposures warms too, but only a warm-up reads back that the lamp is lit: no step is left out.
+        if all(self._warmed_s.get(lamp, -1.0) >= warmup_s for lamp, warmup_s in asked.items()):
             return []
         expected_s = self.durations.warmup_s(need, self._burnt_s)
-        for lamp in asked:
+        for lamp, warmup_s in asked.items():
+            self._warmed_s[lamp] = max(warmup_s, self._warmed_s.get(lamp, 0.0))
             # As burnt when the lane begins; the time that the lane takes is added with all other lamps'.
             self._burnt_s.setdefault(lamp, -self.observatory.lamps.on_s)
         work = LampWarmup(need.lamps, need.warmup_s)
-        return [("warm-up", (self.step(f"lamp-warmup/{coming.frame}", work, expected_s),))]
+        # A retry begins with cold lamps, whatever they were before.
+        cold_s = self.durations.warmup_s(need, {})
+        return [("warm-up", (self.step(f"lamp-warmup/{coming.frame}", work, expected_s, longest_s=cold_s),))]
 
     def _lamps_off(self, done: Exposure, keep: tuple[str, ...]) -> tuple[Block, ...]:
         lamps = tuple(lamp for lamp in self._burnt_s if lamp not in keep)
         if not lamps:
             return ()
         for lamp in lamps:
-            del self._burnt_s[lamp]
+            del self._burnt_s[lamp], self._warmed_s[lamp]
         self._burn(self.durations.lamp_off_s)
         return (self.step(f"lamp-off/{done.frame}", LampOff(lamps), self.durations.lamp_off_s),)
 
@@ -268,7 +281,7 @@ class _Compiler:
         if not self.options.park_after or self.observatory.telescopes is None:
             return ()
         expected_s = self.durations.point_s(self._pointing, self.observatory.targets(park))
-        return (self.step("park", Park(park), expected_s),)
+        return (self.step("park", Park(park), expected_s, longest_s=self.durations.longest_slew_s),)
 
     def _move_to(self, fibre: str) -> float:
         target = self.observatory.fibsel.fibres[fibre] if self.observatory.fibsel else 0

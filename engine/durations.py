@@ -81,12 +81,21 @@ class Durations:
         """From the command to its answer: shutter, integration, shutter."""
         return self.observatory.spectrographs.lead_s + exposure.exposure_s + self.observatory.spectrographs.tail_s
 
+    @property
+    def longest_slew_s(self) -> float:
+        """Half around the sky: what a slew from anywhere may take, s."""
+        telescopes = self.observatory.telescopes
+        return 180.0 / telescopes.slew_deg_per_s + telescopes.settle_s if telescopes else 0.0
+
+    @property
+    def longest_move_s(self) -> float:
+        """From one end of the mask to the other, its home at 0 included, s."""
+        steps = (0, *self.observatory.fibsel.fibres.values()) if self.observatory.fibsel else (0,)
+        return self.move_s(min(steps), max(steps))
+
     def ready_again_s(self, need: Need) -> float:
         """The longest that `ready` may rightly take: everything has to be put right, s."""
         site = self.observatory
-        slew_s = 180.0 / site.telescopes.slew_deg_per_s + site.telescopes.settle_s if site.telescopes else 0.0
-        steps = site.fibsel.fibres.values() if site.fibsel else ()
-        mask_s = self.move_s(min(steps), max(steps)) if steps else 0.0
         detector_s = site.spectrographs.abort_s + site.spectrographs.reset_s
         warm_s = self.warmup_s(need, {}) if need.lamps else 0.0
-        return self.lamp_off_s + detector_s + max(slew_s, mask_s, warm_s) + 2 * self.look_s
+        return self.lamp_off_s + detector_s + max(self.longest_slew_s, self.longest_move_s, warm_s) + 2 * self.look_s

@@ -1,13 +1,13 @@
 """What can go wrong in the engine.
 
-    EngineError                 root: a run, graph or journal that can't go on
-    +-- ProofError              the graph breaks a promise; carries the shortest path to the violation
-    +-- RunRefused              the run can't start (another one is running, nothing to resume); nothing was touched
+EngineError                 root: a run, graph or journal that can't go on
++-- ProofError              the graph breaks a promise; carries the shortest path to the violation
++-- RunRefused              the run can't start (another one is running, nothing to resume); nothing was touched
 """
 
 from safelight import SafelightError
 
-__all__ = ["EngineError", "ProofError", "RunRefused"]
+__all__ = ["EngineError", "GuardError", "ProofError", "RunRefused"]
 
 
 class EngineError(SafelightError):
@@ -27,6 +27,10 @@ class ProofError(EngineError):
         super().__init__(f"the graph is refused: {promise}" + (f"; the shortest way there:{walk}" if path else ""))
         self.promise = promise
         self.path = path
+
+
+class GuardError(EngineError):
+    """No guard watches the lamps: none may be lit."""
 
 
 class RunRefused(EngineError):

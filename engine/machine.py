@@ -9,7 +9,7 @@ every lane has a number, and the events of a lane carry it: `next0`, `retry0`, `
 
 import gc
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from statemachine.exceptions import TransitionNotAllowed
@@ -73,11 +73,12 @@ class Machine:
         Raises:
             EngineError: if the event has no transition from here.
         """
-        name = self._event(event, source)
-        try:
-            self._chart.send(name)
-        except TransitionNotAllowed:
-            raise EngineError(f"{event} of {source} is not possible now: {sorted(self.active)}") from None
+        # The states of a lane share its events: one that is not active must not move the one that is.
+        if self._names.get(source) in self._chart.configuration_values:
+            with suppress(TransitionNotAllowed):
+                self._chart.send(self._event(event, source))
+                return
+        raise EngineError(f"{event} of {source} is not possible now: {sorted(self.active)}")
 
     def _event(self, event: str, source: str) -> str:
         if event in _LANED:

@@ -36,8 +36,7 @@ def _entry(taken: TakenFrame, exposure: Exposure, folder: Path) -> dict[str, Any
         "exposure_s": exposure.exposure_s,
         "lamps": list(exposure.need.lamps),
         "files": [
-            {"path": _relative(file.path, folder), "bytes": file.bytes, "sha256": file.sha256}
-            for file in taken.files
+            {"path": _relative(file.path, folder), "bytes": file.bytes, "sha256": file.sha256} for file in taken.files
         ],
         "verdict": taken.verdict,
         "reason": taken.reason,

@@ -94,6 +94,7 @@ class _Explorer:
 
     def explore(self) -> Proof:
         look_at_shape(self.graph)
+        self._look_at_lamps()
         start = self._enter(_Node((), (DOUBT,) * len(self._number), None), self.walk.start)
         self._from[start] = None
         waiting = deque([start])
@@ -109,6 +110,16 @@ class _Explorer:
                     waiting.append(coming)
         self._look_for_unreached()
         return Proof(self.graph.hash, len(self._from), moves, _PROMISES)
+
+    def _look_at_lamps(self) -> None:
+        """Every lamp that is named is one of the observatory's, or nobody would look at it."""
+        for state in self.graph.states:
+            work = state.work
+            named = work.lamps if isinstance(work, LampOff | LampWarmup) else ()
+            named = work.exposure.need.lamps if isinstance(work, Expose) else named
+            for lamp in named:
+                if lamp not in self._number:
+                    raise ProofError(f"{state.id} names {lamp}, which is no lamp of this observatory")
 
     # ---- what an event does to lamps and charge
 

@@ -91,8 +91,8 @@ class Runner:
     record: Record = field(default_factory=NoRecord)
     _stop: Stop | None = None
     _machine: Machine = field(init=False)
-    _loop: asyncio.AbstractEventLoop = field(init=False)
-    _wake: asyncio.Event = field(init=False)
+    _loop: asyncio.AbstractEventLoop | None = None
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: dict[str, asyncio.Task[TakenFrame | None]] = field(default_factory=dict)
     _ended: deque[str] = field(default_factory=deque)
     _recoveries: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -108,12 +108,15 @@ class Runner:
             CancelledError: after the lamps are safe, if the caller was cancelled.
         """
         self._loop = asyncio.get_running_loop()
-        self._wake = asyncio.Event()
         return await uncancelled(self._whole(), lambda: self._ask(Stop("abort", "the task was cancelled")))
 
-    def stop(self, event: Literal["abort", "pause"], reason: str) -> None:
-        """Ask for an early end, from any thread; an abort overrides a pause, and nothing overrides an abort."""
-        self._loop.call_soon_threadsafe(self._ask, Stop(event, reason))
+    def stop(self, event: Literal["abort", "fault", "pause"], reason: str) -> None:
+        """Ask for an early end, from any thread; nothing overrides an abort, and a pause overrides nothing."""
+        stop = Stop(event, reason)
+        if self._loop is None:
+            self._ask(stop)
+        else:
+            self._loop.call_soon_threadsafe(self._ask, stop)
 
     def _ask(self, stop: Stop) -> None:
         if self._stop is None or (self._stop.event == "pause" and stop.event != "pause"):
@@ -166,7 +169,7 @@ class Runner:
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """A task that says when it has ended."""
-        task = self._loop.create_task(work, name=name)
+        task = asyncio.create_task(work, name=name)
         task.add_done_callback(lambda _: self._note(name))
         return task
 
@@ -282,8 +285,8 @@ class Runner:
             await asyncio.wait(running, timeout=_QUICK_S)
         self._send(self._stop.event if self._stop else None, self.graph.initial)
         self.announce("safing.started")
-        safing = self._loop.create_task(self.safing.all_lamps(), name=SAFING)
-        slow = [self._loop.create_task(self._clean_up(state, again=False)) for state in self._left]
+        safing = asyncio.create_task(self.safing.all_lamps(), name=SAFING)
+        slow = [asyncio.create_task(self._clean_up(state, again=False)) for state in self._left]
         lamps = await safing
         await asyncio.gather(*slow, *running, return_exceptions=True)
         unsafe = any(state != "off" for state in lamps.values())

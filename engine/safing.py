@@ -7,6 +7,7 @@ observatory names one. Off means read back as off; unreadable is `unknown`. Noth
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -42,14 +43,19 @@ class Safing:
     async def all_lamps(self) -> dict[str, LampState]:
         """Make every lamp safe; returns each lamp as it was read back last. Raises nothing."""
         names = self.lamps.names
-        states = await asyncio.gather(*(self._one(lamp) for lamp in names))
+        states = await asyncio.gather(*(self.one_lamp(lamp) for lamp in names))
         found = dict(zip(names, states, strict=True))
         if any(state != "off" for state in found.values()):
             found = await self._escalate(found)
         return found
 
-    async def _one(self, lamp: str) -> LampState:
-        """One lamp's own off command, read back, again."""
+    async def read_all(self) -> dict[str, LampState]:
+        """Read every lamp back and command nothing; a lamp that can't be read is `unknown`."""
+        status = await self._bounded("all", "status", self.lamps.status) or {}
+        return {lamp: status.get(lamp, "unknown") for lamp in self.lamps.names}
+
+    async def one_lamp(self, lamp: str) -> LampState:
+        """One lamp's own off command, read back, again; returns how it was read back last. Raises nothing."""
         state: LampState = "unknown"
         for number in range(self.tries):
             if number:
@@ -97,10 +103,9 @@ class Safing:
         return None
 
     def _say(self, lamp: str, words: str) -> None:
-        try:
+        # A full disk or a closed terminal keeps no lamp burning.
+        with suppress(Exception):
             self.tell(lamp, words)
-        except Exception:  # noqa: BLE001, S110 - a full disk or a closed terminal keeps no lamp burning
-            pass
 
 
 async def uncancelled(work: Awaitable[T], on_cancel: Callable[[], None] = lambda: None) -> T:

@@ -4,7 +4,7 @@ from collections import Counter
 
 from safelight.engine.errors import ProofError
 from safelight.engine.walk import INTERRUPTIONS
-from safelight.states import ENDINGS, Event, Expose, Readout, Shape, StateGraph
+from safelight.states import ENDINGS, Event, Expose, Readout, Ready, Shape, StateGraph
 
 __all__ = ["SAFING", "look_at_shape"]
 
@@ -21,6 +21,7 @@ def look_at_shape(graph: StateGraph) -> None:
     _look_at_ways_out(graph)
     _look_at_steps(graph)
     _look_at_frames(graph)
+    _look_at_read_backs(graph)
 
 
 def _look_at_names(graph: StateGraph) -> None:
@@ -32,6 +33,9 @@ def _look_at_names(graph: StateGraph) -> None:
     for state in graph.states:
         if state.parent is None and state.shape is Shape.FINAL and state.id not in ENDINGS:
             raise ProofError(f"{state.id} is none of the endings {', '.join(ENDINGS)}")
+        first = graph.by_id.get(state.initial or "")
+        if state.shape is Shape.COMPOUND and (first is None or first.parent != state.id):
+            raise ProofError(f"{state.id} does not begin anywhere: {state.initial!r} is no state within it")
 
 
 def _look_at_ways_out(graph: StateGraph) -> None:
@@ -44,6 +48,10 @@ def _look_at_ways_out(graph: StateGraph) -> None:
             raise ProofError(f"{edge.event} does not lead to safing", walk)
         if edge.source == SAFING and edge.event not in ENDINGS:
             raise ProofError(f"safing can be left by {edge.event}", walk)
+    _look_at_missing_ways(graph)
+
+
+def _look_at_missing_ways(graph: StateGraph) -> None:
     for event in INTERRUPTIONS:
         if graph.edges.get((graph.initial, event)) != SAFING:
             raise ProofError(f"{graph.initial} has no {event} that leads to safing")
@@ -65,6 +73,8 @@ def _look_at_steps(graph: StateGraph) -> None:
     for edge in graph.transitions:
         if edge.event in (Event.NEXT, Event.JOINED) and place.get(edge.target, -1) <= place.get(edge.source, -1):
             raise ProofError("a step leads back", (f"{edge.source} --{edge.event}--> {edge.target}",))
+        if edge.event in (Event.NEXT, Event.JOINED) and _lane(graph, edge.source) != _lane(graph, edge.target):
+            raise ProofError("a step leaves its lane", (f"{edge.source} --{edge.event}--> {edge.target}",))
         if edge.event == Event.RETRY and edge.target != edge.source:
             raise ProofError("a retry leads elsewhere", (f"{edge.source} --{edge.event}--> {edge.target}",))
     for state in graph.states:
@@ -72,6 +82,25 @@ def _look_at_steps(graph: StateGraph) -> None:
             raise ProofError(f"{state.id} is a trap: nothing leads on from it")
         if state.shape is Shape.PARALLEL and (state.id, Event.JOINED) not in graph.edges:
             raise ProofError(f"{state.id} is a trap: nothing leads on when its lanes have ended")
+
+
+def _lane(graph: StateGraph, state_id: str) -> str | None:
+    """The nearest enclosing lane of a parallel: a step out of it would leave the lanes beside it unfinished."""
+    for state in graph.ancestors(state_id):
+        if state.parent is not None and graph.by_id[state.parent].shape is Shape.PARALLEL:
+            return state.id
+    return None
+
+
+def _look_at_read_backs(graph: StateGraph) -> None:
+    """What begins again with an exposure begins with its read-back: no frame integrates unseen, first try or last."""
+    for state in graph.states:
+        if isinstance(state.work, Expose):
+            frame = state.work.exposure.frame
+            first = graph.by_id.get(graph.by_id[graph.retry_scope(state.id) or state.id].initial or "")
+            work = first.work if first else None
+            if not isinstance(work, Ready) or work.frame != frame or work.need != state.work.exposure.need:
+                raise ProofError(f"{state.id} can begin without a read-back of what {frame} needs")
 
 
 def _look_at_frames(graph: StateGraph) -> None:

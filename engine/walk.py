@@ -7,6 +7,7 @@ join is taken at once, as part of the step that made it possible, so only stable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from safelight.engine.errors import ProofError
 from safelight.states import Event, Shape, StateGraph
@@ -42,6 +43,8 @@ class Walk:
         self._place = {state.id: number for number, state in enumerate(graph.states)}
         self._above: dict[str, tuple[str, ...]] = {}
         for state in graph.states:  # parents come before their children
+            if state.parent is not None and state.parent not in self._above:
+                raise ProofError(f"{state.id} has no place: no state {state.parent!r} stands before it")
             over = self._above[state.parent] if state.parent is not None else ()
             self._above[state.id] = (*over, state.id)
         self._tops = frozenset(state.id for state in graph.states if state.parent is None)
@@ -124,7 +127,7 @@ class Walk:
     def _entered(self, path: tuple[str, ...]) -> Configuration:
         """The leaves that are entered on the way down to a state, other lanes of parallels included."""
         leaves: list[str] = []
-        for state_id, child in zip(path, path[1:], strict=False):
+        for state_id, child in pairwise(path):
             if self.graph.by_id[state_id].shape is Shape.PARALLEL:
                 others = (lane.id for lane in self.graph.children[state_id] if lane.id != child)
                 leaves += [leaf for lane in others for leaf in self._default_leaves(lane)]

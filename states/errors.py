@@ -1,7 +1,7 @@
 """What can go wrong in a state.
 
-    StateError              root: the action ended, but what was read back is not what was asked
-    +-- BadFrame            a frame was integrated under the wrong conditions: never recorded as good
+StateError              root: the action ended, but what was read back is not what was asked
++-- BadFrame            a frame was integrated under the wrong conditions: never recorded as good
 """
 
 from safelight import SafelightError

@@ -44,6 +44,7 @@ class Instrument:
         before_lamp_on: awaited before a lamp is commanded on, with the lamp and its lease in s; may refuse by raising.
         attempts: frame -> number of the present try.
         lit_at: lamp -> `clock.now()` when its on-command was acknowledged; read back as on since.
+        doubtful: lamps whose on-command has no known outcome: it may still be obeyed.
         dwells: frame -> (fibre, seconds) in the order in which the mask lit them.
         seen: frame -> what was read back right before its integration.
         taken: frame -> its integration, from expose to readout.
@@ -62,6 +63,7 @@ class Instrument:
     before_lamp_on: Callable[[str, float], Awaitable[None]] = _no_permission_needed
     attempts: dict[str, int] = field(default_factory=dict)
     lit_at: dict[str, float] = field(default_factory=dict)
+    doubtful: set[str] = field(default_factory=set)
     dwells: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     seen: dict[str, "Seen"] = field(default_factory=dict)
     taken: dict[str, Taken] = field(default_factory=dict)

@@ -38,5 +38,5 @@ class LampOff:
             seen = ", ".join(f"{lamp} {status.get(lamp, 'unknown')}" for lamp in burning)
             raise StateError(f"after the off command the switch reads: {seen}")
 
-    async def clean_up(self, instrument: Instrument, *, again: bool) -> None:  # noqa: ARG002
+    async def clean_up(self, instrument: Instrument, *, again: bool) -> None:
         """Nothing: safing goes on where this stopped."""

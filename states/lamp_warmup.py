@@ -15,7 +15,9 @@ __all__ = ["LampWarmup", "light"]
 async def light(lamp: str, instrument: Instrument) -> None:
     """Ask whoever watches, then command one lamp on and note when it was acknowledged."""
     await instrument.before_lamp_on(lamp, instrument.longest_on_s[lamp])
+    instrument.doubtful.add(lamp)
     await instrument.devices.lamps.on(lamp)
+    instrument.doubtful.discard(lamp)
     instrument.lit_at[lamp] = instrument.clock.now()
 
 
@@ -38,10 +40,7 @@ class LampWarmup:
         status = await instrument.devices.lamps.status()
         for lamp in self.lamps:
             self._believe(lamp, status.get(lamp, "unknown"), instrument)
-        left_s = (
-            warmup_s - instrument.burnt_s(lamp)
-            for lamp, warmup_s in zip(self.lamps, self.warmup_s, strict=True)
-        )
+        left_s = (warmup_s - instrument.burnt_s(lamp) for lamp, warmup_s in zip(self.lamps, self.warmup_s, strict=True))
         await instrument.clock.sleep(max(left_s, default=0.0))
 
     def _believe(self, lamp: str, state: LampState, instrument: Instrument) -> None:
@@ -57,6 +56,4 @@ class LampWarmup:
         if again:
             for lamp in self.lamps:
                 instrument.lit_at.pop(lamp, None)
-            await asyncio.gather(
-                *(instrument.devices.lamps.off(lamp) for lamp in self.lamps), return_exceptions=True
-            )
+            await asyncio.gather(*(instrument.devices.lamps.off(lamp) for lamp in self.lamps), return_exceptions=True)

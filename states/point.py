@@ -12,9 +12,7 @@ from safelight.states.instrument import Instrument
 __all__ = ["Point", "astray"]
 
 
-def astray(
-    targets: Mapping[str, AltAz], status: Mapping[str, TelescopeStatus], tolerance_deg: float
-) -> str | None:
+def astray(targets: Mapping[str, AltAz], status: Mapping[str, TelescopeStatus], tolerance_deg: float) -> str | None:
     """The first telescope that is not where it should be, in words; None if all are."""
     for name, target in targets.items():
         seen = status.get(name)

@@ -1,0 +1,203 @@
+"""The instrument by hand, one thing at a time: look at lamps, switch them, point, turn the mask, take one frame.
+
+The actions are those of the states, with their read-backs and deadlines; nothing is tried again, a person looks on.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from safelight.devices import AltAz, LampState, ObservatoryError, load_observatory, open_devices
+from safelight.devices.document import nearest
+from safelight.devices.observatory import Observatory
+from safelight.devices.simulated.faults import Fault
+from safelight.engine.admission import clock_at
+from safelight.engine.durations import Durations
+from safelight.engine.home import default_home
+from safelight.engine.safing import Safing, uncancelled
+from safelight.states import FibselStep, Instrument, LampWarmup, Point, StateError, TakenFrame, Tolerances, Work
+
+__all__ = ["BenchTop", "bench_top", "known"]
+
+def known(word: str, names: Iterable[str], what: str) -> str:
+    """The name that is meant, without regard to case.
+
+    Raises:
+        ObservatoryError: there is none; names the nearest.
+    """
+    names = tuple(names)
+    for name in names:
+        if name.casefold() == word.casefold():
+            return name
+    raise ObservatoryError(f"no {what} {word!r}; {nearest(word, names)}")
+
+
+@dataclass(frozen=True, slots=True)
+class BenchTop:
+    """One instrument in a person's hands.
+
+    Attributes:
+        heard: called with a lamp and what safing did or saw.
+    """
+
+    observatory: Observatory
+    instrument: Instrument
+    heard: Callable[[str, str], None] = lambda lamp, words: None  # noqa: ARG005
+
+    # ---- lamps
+
+    async def lamps(self) -> dict[str, LampState]:
+        """Every lamp as read back now; what can't be read is `unknown`. Raises nothing."""
+        return await self._safing().read_all()
+
+    async def light(self, lamp: str) -> float:
+        """Light one lamp and read it back; returns how long it may burn, s.
+
+        Raises:
+            ObservatoryError: there is no such lamp.
+            DeviceError, StateError, TimeoutError: it is not confirmed lit; it has been commanded off again.
+        """
+        name = known(lamp, self.instrument.devices.lamps.names, "lamp")
+        lamps = self.observatory.lamps
+        await self.bounded(LampWarmup((name,), (0.0,)), lamps.on_s + lamps.status_s)
+        return self.instrument.longest_on_s[name]
+
+    async def darken(self, lamp: str | None = None) -> dict[str, LampState]:
+        """Switch one lamp off, or all of them, as safing does; returns those as read back last. Can't be broken off.
+
+        Raises:
+            ObservatoryError: there is no such lamp.
+        """
+        safing = self._safing()
+        if lamp is None:
+            return await uncancelled(safing.all_lamps())
+        name = known(lamp, self.instrument.devices.lamps.names, "lamp")
+        return {name: await uncancelled(self._darken_one(name, safing))}
+
+    async def _darken_one(self, lamp: str, safing: Safing) -> LampState:
+        """One lamp's own off command, then the second path; no other lamp is touched."""
+        state = await safing.one_lamp(lamp)
+        if state == "off" or safing.second is None:
+            return state
+        state = await replace(safing, lamps=safing.second, second=None).one_lamp(lamp)
+        # Where the two paths disagree, the lamp is not confirmed.
+        return "unknown" if state == "off" and (await safing.read_all())[lamp] == "on" else state
+
+    def _safing(self) -> Safing:
+        policy, lamps = self.observatory.retries.of("safing"), self.observatory.lamps
+        return Safing(
+            lamps=self.instrument.devices.lamps,
+            second=self.instrument.devices.second_lamps,
+            clock=self.instrument.clock,
+            tries=policy.attempts,
+            try_s=self.observatory.deadlines.deadline_s("safing", lamps.off_s),
+            wait_s=policy.first_wait_s,
+            tell=self.heard,
+        )
+
+    # ---- telescopes and mask
+
+    async def point(self, position: str) -> dict[str, AltAz]:
+        """Slew to a named position; returns where each telescope is read back.
+
+        Raises:
+            ObservatoryError: there is no such position.
+            DeviceError, StateError, TimeoutError: they are not there.
+        """
+        name = known(position, self.instrument.positions, "position")
+        telescopes = self.observatory.telescopes
+        longest_s = 180.0 / telescopes.slew_deg_per_s + telescopes.settle_s if telescopes else 0.0
+        await self.bounded(Point(name), longest_s)
+        devices = self.instrument.devices.telescopes
+        seen = await devices.status() if devices else {}
+        return {telescope: status.where for telescope, status in seen.items() if status.where}
+
+    async def turn_mask(self, fibre: str) -> int | None:
+        """Turn the mask to a fibre; returns where it is read back, motor steps.
+
+        Raises:
+            ObservatoryError: there is no such fibre.
+            DeviceError, StateError, TimeoutError: it is not there.
+        """
+        name = known(fibre, self.instrument.fibres, "fibre")
+        steps = (0, *self.instrument.fibres.values())
+        await self.bounded(FibselStep(name), Durations(self.observatory).move_s(min(steps), max(steps)))
+        fibsel = self.instrument.devices.fibsel
+        return (await fibsel.status()).steps if fibsel else None
+
+    # ---- how things are done
+
+    async def bounded(self, work: Work, expected_s: float) -> TakenFrame | None:
+        """Do a state's action within the deadline of its kind, and clean up if it does not end well.
+
+        Args:
+            work: the action.
+            expected_s: how long it should take, s.
+
+        Raises:
+            DeviceError, StateError, TimeoutError: it did not.
+            CancelledError: after the clean-up.
+        """
+        deadline_s = self.observatory.deadlines.deadline_s(work.kind, expected_s)
+        try:
+            async with self.instrument.clock.timeout(deadline_s):
+                return await work.act(self.instrument)
+        except BaseException as error:
+            await uncancelled(self._clean_up(work, deadline_s))
+            if isinstance(error, TimeoutError):
+                raise StateError(f"{work.kind}: not done after {deadline_s:g} s") from None
+            raise
+
+    async def _clean_up(self, work: Work, deadline_s: float) -> None:
+        try:
+            async with self.instrument.clock.timeout(deadline_s):
+                await work.clean_up(self.instrument, again=True)
+        except Exception:  # noqa: BLE001 - the first failure is the one to tell
+            return
+
+
+@asynccontextmanager
+async def bench_top(
+    observatory: str | Path = "simulated",
+    *,
+    home: Path | None = None,
+    speed: float | str = 1,
+    frames: Path = Path("frames"),
+    faults: tuple[Fault, ...] = (),
+    heard: Callable[[str, str], None] = lambda lamp, words: None,  # noqa: ARG005
+) -> AsyncIterator[BenchTop]:
+    """Open an instrument for as long as the body lasts.
+
+    Args:
+        observatory: a shipped name or the path of a document.
+        home: state folder; None: the user's.
+        speed: 1 real, N times faster, `max` virtual.
+        frames: where frames are written.
+        faults: what a simulated instrument does wrong.
+        heard: told what safing does.
+
+    Raises:
+        ObservatoryError, EngineError: before anything was touched.
+    """
+    model = load_observatory(observatory)
+    clock = clock_at(speed, model)
+    devices = open_devices(model, clock=clock, home=home or default_home(), faults=faults)
+    telescopes, fibsel = model.telescopes, model.fibsel
+    instrument = Instrument(
+        devices=devices,
+        clock=clock,
+        positions={name: model.targets(name) for name in model.positions},
+        fibres=dict(fibsel.fibres) if fibsel else {},
+        keywords={lamp: model.lamps.keyword(lamp) for lamp in model.lamps.units},
+        longest_on_s={lamp: unit.longest_on_s for lamp, unit in model.lamps.units.items()},
+        tolerances=Tolerances(
+            pointing_deg=telescopes.tolerance_deg if telescopes else 0.0,
+            fibre_steps=fibsel.tolerance_steps if fibsel else 0,
+        ),
+        folder=frames,
+    )
+    try:
+        yield BenchTop(model, instrument, heard)
+    finally:
+        await devices.close()

@@ -1,0 +1,161 @@
+"""A run on a terminal: a picture that is drawn anew several times a second, and lines that scroll by above it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from safelight.engine.lines import Line
+from safelight.engine.picture import Active, Picture
+from safelight.engine.wording import clock_face
+
+__all__ = ["LiveDisplay", "PlainDisplay", "Display"]
+
+_STYLES = {"quiet": "dim", "plain": "", "good": "green", "warning": "yellow", "bad": "bold red"}
+_NARROW = 30
+"""Columns that words and numbers beside a bar take at least."""
+
+
+class Display(Protocol):
+    """Where progress is shown."""
+
+    def say(self, line: Line) -> None:
+        """Show one line."""
+
+    def draw(self) -> None:
+        """Show the present picture."""
+
+    def shout(self, lines: Sequence[str]) -> None:
+        """Show lines that nobody may miss."""
+
+    def close(self) -> None:
+        """Leave the terminal tidy."""
+
+
+class PlainDisplay:
+    """Lines of text, one for each event: for logs, pipes and notebooks.
+
+    Args:
+        write: takes one line, without its end.
+    """
+
+    def __init__(self, write: Callable[[str], Any]) -> None:
+        self._write = write
+
+    def say(self, line: Line) -> None:
+        """Write one line."""
+        self._write(line.text)
+
+    def draw(self) -> None:
+        """Nothing: what has been written stays."""
+
+    def shout(self, lines: Sequence[str]) -> None:
+        """Write lines between rows of exclamation marks."""
+        rule = "!" * 78
+        for line in ("\a" + rule, *(f"!! {line}" for line in lines), rule):
+            self._write(line)
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class LiveDisplay:
+    """Bars for the run and for each state at work, below the lines that scroll by.
+
+    Args:
+        picture: what is shown.
+        now: the observatory's time.
+        console: the terminal.
+    """
+
+    def __init__(self, picture: Picture, now: Callable[[], datetime], console: Console) -> None:
+        self._picture = picture
+        self._now = now
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
+        self._live.start()
+
+    def say(self, line: Line) -> None:
+        """Let one line scroll by; states show in the picture already."""
+        if line.tone != "quiet":
+            self._console.print(Text(line.text, style=_STYLES[line.tone]))
+
+    def draw(self) -> None:
+        """Draw the picture anew."""
+        width = self._console.width
+        self._live.update(Group(*_rows(self._picture, self._now(), width)), refresh=True)
+
+    def shout(self, lines: Sequence[str]) -> None:
+        """A red box and the bell."""
+        self._console.bell()
+        self._console.print(Panel("\n".join(lines[1:]), title=f"[bold] {lines[0]} [/]", style="bold white on red"))
+
+    def close(self) -> None:
+        """Take the picture away; what scrolled by stays."""
+        self._live.stop()
+
+
+def _rows(picture: Picture, now: datetime, width: int) -> Iterator[RenderableType]:
+    """Everything below the scrolling lines."""
+    if picture.began is None or picture.finished:
+        return
+    wide = max(10, min(40, width - _NARROW - 30))
+    grid = Table.grid(padding=(0, 1), expand=False)
+    grid.add_column(width=min(34, max(20, width - wide - 28)), no_wrap=True, overflow="ellipsis")
+    grid.add_column(width=wide)
+    grid.add_column(no_wrap=True, overflow="ellipsis")
+    elapsed_s, left_s = picture.elapsed_s(now), picture.left_s(now)
+    grid.add_row(
+        Text(picture.sequence, style="bold"),
+        ProgressBar(total=max(elapsed_s + left_s, 1e-6), completed=elapsed_s, width=wide),
+        Text(f"{clock_face(left_s)} left", style="bold"),
+    )
+    for active in picture.active(now):
+        grid.add_row(*_state_row(active, wide))
+    yield Text("─" * (width - 1), style="dim")
+    yield grid
+    yield _frames_and_lamps(picture, now)
+    yield from _notes(picture)
+
+
+def _state_row(active: Active, wide: int) -> tuple[RenderableType, ...]:
+    words = f"  {active.words}" + (f" (try {active.attempt})" if active.attempt > 1 else "")
+    late = active.seconds > active.expected_s + 1
+    bar = ProgressBar(
+        total=max(active.expected_s, 1e-6),
+        completed=min(active.seconds, active.expected_s),
+        width=wide,
+        complete_style="yellow" if late else "cyan",
+        finished_style="yellow" if late else "cyan",
+    )
+    return words, bar, Text(f"{active.seconds:.0f} of {active.expected_s:.0f} s", style="yellow" if late else "")
+
+
+def _frames_and_lamps(picture: Picture, now: datetime) -> Text:
+    text = Text(f"frames {len(picture.good)} of {picture.asked}")
+    if picture.bad:
+        text.append(f", {picture.bad} bad", style="yellow")
+    text.append("   lamps ")
+    if not picture.lit:
+        text.append("all off" if picture.good or picture.active(now) else "…", style="green")
+    for number, (lamp, since) in enumerate(picture.lit.items()):
+        text.append(", " if number else "")
+        text.append(lamp, style="bold black on yellow")
+        text.append(f" lit {clock_face((now - since).total_seconds())}")
+    text.append(f"   elapsed {clock_face(picture.elapsed_s(now))}", style="dim")
+    return text
+
+
+def _notes(picture: Picture) -> Iterator[Text]:
+    if picture.safing:
+        yield Text("safing: all lamps off, read back; this can't be interrupted", style="bold yellow")
+    elif picture.stopping:
+        yield Text(picture.stopping, style="bold yellow")
+    elif picture.troubles:
+        yield Text(f"last trouble  {picture.troubles[-1]}", style="yellow", no_wrap=True, overflow="ellipsis")

@@ -1,0 +1,69 @@
+"""A graph as a Mermaid state diagram: nested boxes, and regions beside each other."""
+
+from collections.abc import Iterator
+
+from safelight.engine.drawing.layout import Arrow, arrows, identifiers, label
+from safelight.states import Shape, State, StateGraph
+
+__all__ = ["mermaid"]
+
+# Mermaid's own way to write what its grammar would take for something else; `#` is first met in the text itself.
+_ENTITIES = {ord(letter): f"#{ord(letter)};" for letter in '#"%;<>&{}\\`:'}
+
+
+def mermaid(graph: StateGraph) -> str:
+    """The graph as the text of a `stateDiagram-v2`."""
+    return "\n".join(_Drawing(graph).lines()) + "\n"
+
+
+class _Drawing:
+    def __init__(self, graph: StateGraph) -> None:
+        self.graph = graph
+        self.names = identifiers(graph)
+        self.arrows: dict[str | None, list[Arrow]] = {}
+        for arrow in arrows(graph):
+            self.arrows.setdefault(arrow.scope, []).append(arrow)
+
+    def lines(self) -> Iterator[str]:
+        yield "stateDiagram-v2"
+        yield f"  %% {_clean(self.graph.name)}, {self.graph.hash}"
+        yield from self._inside(None, self.graph.initial, "  ")
+        for state in self.graph.children[None]:
+            if state.shape is Shape.FINAL:
+                yield f"  {self.names[state.id]} --> [*]"
+
+    def _inside(self, parent: str | None, initial: str | None, indent: str) -> Iterator[str]:
+        """What lies in a box: its states, where it begins, and its arrows."""
+        for state in self.graph.children.get(parent, ()):
+            yield from self._state(state, indent)
+        if initial is not None:
+            yield f"{indent}[*] --> {self.names[initial]}"
+        for arrow in self.arrows.get(parent, ()):
+            target = "[*]" if arrow.target is None else self.names[arrow.target]
+            event = f" : {_clean(arrow.event)}" if arrow.event else ""
+            yield f"{indent}{self.names[arrow.source]} --> {target}{event}"
+
+    def _state(self, state: State, indent: str) -> Iterator[str]:
+        if state.shape is Shape.FINAL and state.parent is not None:
+            return  # drawn as [*]
+        head = f'{indent}state "{_clean(label(state))}" as {self.names[state.id]}'
+        if state.shape in (Shape.ATOMIC, Shape.FINAL):
+            yield head
+            return
+        yield head + " {"
+        if state.shape is Shape.PARALLEL:
+            yield from self._regions(state, indent + "  ")
+        else:
+            yield from self._inside(state.id, state.initial, indent + "  ")
+        yield indent + "}"
+
+    def _regions(self, state: State, indent: str) -> Iterator[str]:
+        for number, lane in enumerate(self.graph.children.get(state.id, ())):
+            if number:
+                yield indent + "--"
+            yield from self._inside(lane.id, lane.initial, indent)
+
+
+def _clean(words: str) -> str:
+    one_line = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
+    return one_line.translate(_ENTITIES)

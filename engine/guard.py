@@ -1,0 +1,300 @@
+"""The guard: a process of its own that switches the lamps off when the runner can't.
+
+    python -m safelight.engine.guard FD FD FD FD
+
+Started before the first lamp is lit, in a session of its own, so that neither Ctrl-C nor a closed terminal reaches it.
+It forks once: two guards watch the same runner over two pairs of pipes, and either is enough. Each learns of every
+lamp before it is lit, with a lease: the longest time for which it may burn. It acts
+
+- when its pipe closes without a goodbye: the runner was killed;
+- when no heartbeat comes: the runner is hung or stopped; until the heartbeat comes back;
+- when a lease runs out: for that lamp;
+- at the goodbye, if a lamp is not read back as off.
+
+It acts alone, with a connection of its own, and for ever: until every lamp is read back as off. Only SIGKILL ends it
+before, or SIGTERM once the runner is gone.
+
+What the runner says, one JSON mapping a line: `order` (first), `lease` and `s`, `beat`, `relieved`, `end`. What the
+guard answers: `ready`, `lit` (the lease is noted: the lamp may be lit), `beat`.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safelight.devices import Lamps, Observatory, open_lamps
+from safelight.devices.simulated.faults import Fault
+from safelight.engine.clock import Clock, ScaledClock
+from safelight.engine.guardbook import GuardBook
+from safelight.engine.safing import Safing
+
+__all__ = ["Order", "main"]
+
+_HURRY = 100.0
+"""How much faster a simulated switch is for the guard of a run in virtual time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a guard has to know.
+
+    Attributes:
+        speed: of the simulated clock; None: virtual time.
+        faults: of the simulated observatory, which strike the guard as well.
+        keep: a hand-lit lamp: nobody beats, only the lease counts, and the guard ends when the lamp is off.
+    """
+
+    run: str
+    home: Path
+    observatory: Observatory
+    speed: float | None = 1.0
+    faults: tuple[Fault, ...] = ()
+    keep: bool = False
+
+    def line(self) -> bytes:
+        """As it is sent."""
+        plain = {
+            "order": {
+                "run": self.run,
+                "home": str(self.home),
+                "observatory": self.observatory.model_dump(mode="json"),
+                "speed": self.speed,
+                "faults": [fault.model_dump(mode="json") for fault in self.faults],
+                "keep": self.keep,
+            }
+        }
+        return json.dumps(plain).encode() + b"\n"
+
+    @classmethod
+    def read(cls, line: bytes) -> "Order":
+        """From what was sent."""
+        plain = json.loads(line)["order"]
+        return cls(
+            run=plain["run"],
+            home=Path(plain["home"]),
+            observatory=Observatory.model_validate(plain["observatory"]),
+            speed=plain["speed"],
+            faults=tuple(Fault.model_validate(fault) for fault in plain["faults"]),
+            keep=plain["keep"],
+        )
+
+    @property
+    def clock(self) -> Clock:
+        """The time in which the switch is spoken to."""
+        if self.speed == 1:
+            return Clock()
+        return ScaledClock(self.speed or _HURRY)
+
+
+@dataclass(slots=True)
+class Guard:
+    """One of the two."""
+
+    order: Order
+    lamps: Lamps
+    second: Lamps | None
+    answer_fd: int
+    book: GuardBook
+    wall: Clock = field(default_factory=Clock)
+    leases: dict[str, float] = field(default_factory=dict)
+    orphan: bool = False
+    _last_beat: float = 0.0
+    _acting: "asyncio.Task[None] | None" = None
+
+    async def watch(self, reader: asyncio.StreamReader) -> None:
+        """Listen until the run has ended; then see to it that every lamp is off."""
+        self._last_beat = self.wall.now()
+        self._say("watching")
+        self._answer(ready=os.getpid())
+        while True:
+            line = await self._next_line(reader)
+            if line == b"":
+                await self._alone("the runner is gone")
+                return
+            if line is None:
+                self._look_at_time()
+                continue
+            message = _message(line)
+            if "relieved" in message:
+                return
+            if "end" in message:
+                await self._at_the_end(float(message["end"]))
+                return
+            self._obey(message)
+
+    async def _next_line(self, reader: asyncio.StreamReader) -> bytes | None:
+        """What the runner says; None: nothing, and it is time to look at the clock."""
+        try:
+            async with self.wall.timeout(self._patience_s):
+                return await reader.readline()
+        except TimeoutError:
+            return None
+        except (ValueError, OSError):
+            return b""
+
+    @property
+    def _patience_s(self) -> float:
+        """Until the next heartbeat is overdue or the next lease runs out."""
+        now = self.wall.now()
+        silence_s = self.order.observatory.guard.silence_s
+        due = [end - now for end in self.leases.values()]
+        if not self.order.keep:
+            due.append(self._last_beat + silence_s - now)
+        return max(0.01, min(due, default=silence_s))
+
+    def _obey(self, message: Mapping[str, Any]) -> None:
+        self._last_beat = self.wall.now()
+        if "lease" in message:
+            self.leases[str(message["lease"])] = self.wall.now() + float(message["s"])
+            self._say("watching")
+            self._answer(lit=message["lease"])
+        elif "beat" in message:
+            self._answer(beat=message["beat"])
+
+    def _look_at_time(self) -> None:
+        """Act beside the listening, so that a runner that wakes up is heard."""
+        now = self.wall.now()
+        silent = now - self._last_beat >= self.order.observatory.guard.silence_s
+        if self._acting is not None and not self._acting.done():
+            return
+        if silent and not self.order.keep:
+            self._acting = asyncio.create_task(self._make_safe("the runner is silent"))
+        for lamp, end in list(self.leases.items()):
+            if now >= end:
+                self.leases[lamp] = now + self.order.observatory.guard.retry_s
+                self._acting = asyncio.create_task(self._put_out(lamp))
+
+    async def _put_out(self, lamp: str) -> None:
+        self.book.log("lease.ended", lamp=lamp)
+        if await self._safing.one_lamp(lamp) == "off":
+            self.leases.pop(lamp, None)
+            self.book.log("lamp.off", lamp=lamp)
+        self._say("watching")
+
+    async def _make_safe(self, why: str) -> bool:
+        """One round through all lamps; True if every one is read back as off."""
+        self.book.log("acting", why=why)
+        lamps = await self._safing.all_lamps()
+        burning = {lamp: state for lamp, state in lamps.items() if state != "off"}
+        self.book.log("acted", why=why, lamps=lamps)
+        self._say("unsafe" if burning else "acting", lamps=lamps, why=why)
+        return not burning
+
+    async def _alone(self, why: str) -> None:
+        """Nobody else will do it: go on until it is done."""
+        self.orphan = True
+        if self._acting is not None:
+            await asyncio.gather(self._acting, return_exceptions=True)
+        while not await self._make_safe(why):
+            await self.wall.sleep(self.order.observatory.guard.retry_s)
+
+    async def _at_the_end(self, linger_s: float) -> None:
+        """The run has ended; look for oneself, for a while where a lamp may still be lit by a late command."""
+        last = self.wall.now() + linger_s
+        while True:
+            status = await self._safing.read_all()
+            if any(state != "off" for state in status.values()):
+                await self._alone("the run has ended, and not every lamp is off")
+            if self.wall.now() >= last:
+                return
+            await self.wall.sleep(self.order.observatory.guard.retry_s)
+
+    async def keep(self) -> None:
+        """A hand-lit lamp: wait until somebody has switched it off, or its lease runs out."""
+        self.orphan = True
+        while self.leases:
+            self._look_at_time()
+            await self.wall.sleep(self.order.observatory.guard.retry_s)
+            status = await self._safing.read_all()
+            for lamp in list(self.leases):
+                if status.get(lamp) == "off":
+                    del self.leases[lamp]
+
+    @property
+    def _safing(self) -> Safing:
+        observatory = self.order.observatory
+        policy = observatory.retries.of("safing")
+        return Safing(
+            lamps=self.lamps,
+            second=self.second,
+            clock=self.order.clock,
+            tries=policy.attempts,
+            try_s=observatory.deadlines.deadline_s("safing", observatory.lamps.off_s),
+            wait_s=policy.first_wait_s,
+            tell=lambda lamp, words: self.book.log("lamp", lamp=lamp, seen=words),
+        )
+
+    def _say(self, doing: str, **facts: Any) -> None:
+        now = self.wall.now()
+        left_s = {lamp: round(end - now, 1) for lamp, end in self.leases.items()}
+        self.book.say(doing, left_s, observatory=self.order.observatory.name, **facts)
+
+    def _answer(self, **message: Any) -> None:
+        try:
+            os.write(self.answer_fd, json.dumps(message).encode() + b"\n")
+        except OSError:
+            # The runner does not listen any more; its pipe to us will tell.
+            return
+
+
+def _message(line: bytes) -> Mapping[str, Any]:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+async def _serve(order: Order, listen_fd: int, answer_fd: int) -> None:
+    loop = asyncio.get_running_loop()
+    lamps, second, close = open_lamps(order.observatory, clock=order.clock, home=order.home, faults=order.faults)
+    guard = Guard(order, lamps, second, answer_fd, GuardBook(order.home, order.run))
+
+    def terminated() -> None:
+        guard.book.log("terminated", orphan=guard.orphan)
+        if guard.orphan:
+            os._exit(1)
+
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    loop.add_signal_handler(signal.SIGTERM, terminated)
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(listen_fd, "rb", buffering=0))
+    await guard.watch(reader)
+    guard.book.close()
+    await close()
+
+
+def _read_order(fd: int) -> Order:
+    """The first line, byte by byte: what follows belongs to the reader that comes later."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        byte = os.read(fd, 1)
+        if not byte:
+            raise SystemExit(0)
+        line += byte
+    return Order.read(bytes(line))
+
+
+def main(arguments: list[str]) -> None:
+    """Fork into two guards, each with its own pipes."""
+    one_in, one_out, two_in, two_out = (int(argument) for argument in arguments)
+    order = _read_order(one_in)
+    if os.fork():
+        mine, other = (one_in, one_out), (two_in, two_out)
+    else:
+        os.setsid()
+        mine, other = (two_in, two_out), (one_in, one_out)
+    for fd in other:
+        os.close(fd)
+    asyncio.run(_serve(order, *mine))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,131 @@
+"""What a person is told of each event, as a line of text; and of the whole run at its end. Pure."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from safelight.engine.picture import Picture
+from safelight.engine.wording import brief, clock_face, counted, in_sentence, needs
+
+__all__ = ["Line", "alarm", "line_of", "summary"]
+
+_LONG_KINDS = ("point", "lamp-warmup", "expose", "readout", "park")
+"""States that a person would want to know of; the others are over at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line; `tone` is `quiet` (only where nothing shows the states), `plain`, `good`, `warning` or `bad`."""
+
+    text: str
+    tone: str = "plain"
+
+
+def line_of(event: Mapping[str, Any], picture: Picture) -> Line | None:
+    """The line for an event, `picture` being as it is after it; None where it deserves none."""
+    speak = _WORDS.get(event["event"])
+    if speak is None:
+        # Rooms that are built later tell of their troubles by the same rule.
+        unwell = event["event"].endswith((".failed", ".lost"))
+        reason = event.get("error") or event.get("reason") or ""
+        found = Line(f"{event['event']}: {reason}".rstrip(": "), "warning") if unwell else None
+    else:
+        found = speak(event, picture)
+    return None if found is None else Line(f"{datetime.fromisoformat(event['time']):%H:%M:%S}  {found.text}", found.tone)
+
+
+def _started(event: Mapping[str, Any], picture: Picture) -> Line:
+    frames = counted(event["frames_asked"], "frame")
+    words = f"{picture.sequence} on {picture.observatory}: {frames}, {clock_face(picture.total_s)}, run {picture.run}"
+    chosen = "".join(f"\n          chosen for {key}: fibre {fibre}" for key, fibre in event.get("choices", {}).items())
+    warned = "".join(f"\n          note: {warning}" for warning in event.get("warnings", ()))
+    return Line(words + chosen + warned)
+
+
+def _state_started(event: Mapping[str, Any], picture: Picture) -> Line | None:
+    if event["kind"] not in _LONG_KINDS:
+        return None
+    state = picture.state(event["state"])
+    need = needs(state.work) if state and event["kind"] in ("expose", "lamp-warmup") else ""
+    again = f", try {event['attempt']}" if event["attempt"] > 1 else ""
+    return Line(f"{picture.words(event)}{need and f' ({need})'}, {brief(event['expected_s'])}{again}", "quiet")
+
+
+def _state_failed(event: Mapping[str, Any], picture: Picture) -> Line:
+    after = event["retry_in_s"]
+    then = "giving up" if after is None else f"trying again in {brief(after)}"
+    words = f"{picture.words(event)} failed: {event['error']}; {then}"
+    return Line(words, "bad" if after is None else "warning")
+
+
+def _frame_taken(event: Mapping[str, Any], picture: Picture) -> Line:
+    again = f", try {event['attempt']}" if event["attempt"] > 1 else ""
+    files = counted(len(event["files"]), "file")
+    return Line(f"frame {event['frame']} is on disk ({files}{again}), {len(picture.good)} of {picture.asked}", "good")
+
+
+def _frame_bad(event: Mapping[str, Any], picture: Picture) -> Line:  # noqa: ARG001
+    return Line(f"frame {event['frame']} is bad and kept aside: {event['reason']}", "warning")
+
+
+def _stop(event: Mapping[str, Any], picture: Picture) -> Line:  # noqa: ARG001
+    then = "after the frame in progress" if event["stop"] == "pause" else "lamps off first"
+    return Line(f"{event['stop']} ({event['reason']}): {then}", "warning")
+
+
+def _safing(event: Mapping[str, Any], picture: Picture) -> Line:  # noqa: ARG001
+    return Line("switching all lamps off and reading them back", "quiet")
+
+
+_WORDS: Mapping[str, Callable[[Mapping[str, Any], Picture], Line | None]] = {
+    "run.started": _started,
+    "state.started": _state_started,
+    "state.failed": _state_failed,
+    "frame.taken": _frame_taken,
+    "frame.bad": _frame_bad,
+    "stop.requested": _stop,
+    "safing.started": _safing,
+}
+
+_TONES = {"done": "good", "paused": "warning", "aborted": "warning", "faulted": "bad", "unsafe": "bad"}
+
+
+def summary(end: Mapping[str, Any]) -> Iterator[Line]:
+    """The end of a run in a few lines, from `run.finished`."""
+    outcome = end["outcome"]
+    frames = f"{end['frames']} of {counted(end['frames_asked'], 'frame')}"
+    yield Line(f"{outcome}: {frames} in {clock_face(end['elapsed_s'])}", _TONES.get(outcome, "plain"))
+    if end.get("reason"):
+        yield Line(f"  why     {end['reason']}", "plain")
+    if end["bad_frames"]:
+        yield Line(f"  bad     {counted(end['bad_frames'], 'frame')}, kept aside in the folder `bad`", "warning")
+    doubtful = {lamp: state for lamp, state in end["lamps"].items() if state != "off"}
+    if doubtful:
+        read = ", ".join(f"{lamp} {state}" for lamp, state in doubtful.items())
+        yield Line(f"  lamps   NOT CONFIRMED OFF: {read}", "bad")
+    else:
+        yield Line(f"  lamps   all {len(end['lamps'])} read back as off")
+    if end["frames"] or end["bad_frames"]:
+        yield Line(f"  frames  {end['folder']}")
+
+
+def alarm(lamps: Mapping[str, str], heard: Mapping[str, str]) -> list[str]:
+    """What to shout where lamps are not confirmed off: which, what was read, and what to do by hand.
+
+    Args:
+        lamps: every lamp as read back last.
+        heard: lamp -> what was heard of it last, in words.
+    """
+    doubtful = {lamp: state for lamp, state in lamps.items() if state != "off"}
+    if not doubtful:
+        return []
+    lines = [f"UNSAFE: {in_sentence(doubtful)} {'is' if len(doubtful) == 1 else 'are'} NOT confirmed off"]
+    for lamp, state in doubtful.items():
+        told = heard.get(lamp, state)
+        lines.append(f"{lamp}: read back as {state.upper()}" + (f" ({told})" if told not in ("on", "off", state) else ""))
+    return [
+        *lines,
+        "Now: try `safelight lamps off`. If that does not help, go and switch it off",
+        "at the lamp's power switch by hand, then look with `safelight lamps status`.",
+    ]

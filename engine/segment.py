@@ -1,0 +1,226 @@
+"""One segment of a run: one graph walked once, guarded, written down, with a manifest at its end."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from safelight.devices import Devices, LampState
+from safelight.devices.observatory import Observatory
+from safelight.devices.simulated.faults import Fault
+from safelight.engine.clock import Clock, ScaledClock, VirtualClock
+from safelight.engine.compiler import exposure_of
+from safelight.engine.errors import EngineError
+from safelight.engine.events import Announcer
+from safelight.engine.guard import Order
+from safelight.engine.manifest import manifest, write_manifest
+from safelight.engine.plan import Plan
+from safelight.engine.record import NoRecord, Record
+from safelight.engine.runner import Ending, Runner
+from safelight.engine.safing import Safing, uncancelled
+from safelight.engine.watch import Watch
+from safelight.states import Instrument, LampWarmup, TakenFrame, Tolerances
+
+__all__ = ["RunResult", "Segment", "instrument_of", "safing_of"]
+
+_LINGER_S = 60.0
+"""How long the guards go on looking after a lamp command without a known outcome, s on the wall."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What came out of a run.
+
+    Attributes:
+        run: its id.
+        outcome: done, aborted, faulted, paused or unsafe.
+        frames: the good frames on disk, in order.
+        bad: those that were kept aside.
+        lamps: each lamp as read back last.
+        folder: where the frames and `manifest.json` lie.
+        elapsed_s: observatory seconds from the first command to the end.
+        reason: why it did not end in done.
+        internal: the reason is a mistake of safelight itself.
+    """
+
+    run: str
+    outcome: str
+    frames: tuple[TakenFrame, ...]
+    bad: tuple[TakenFrame, ...]
+    lamps: Mapping[str, LampState]
+    folder: Path
+    elapsed_s: float
+    reason: str | None = None
+    internal: bool = False
+
+
+@dataclass(slots=True)
+class Segment:
+    """All that one segment needs.
+
+    Attributes:
+        folder: where the run's frames and its manifest lie.
+        before: the frames that earlier segments have brought home.
+        attempts: frame -> how often earlier segments have tried it.
+        guarded: a guard process watches the lamps.
+    """
+
+    run: str
+    plan: Plan
+    devices: Devices
+    clock: Clock
+    home: Path
+    folder: Path
+    announce: Announcer
+    record: Record = field(default_factory=NoRecord)
+    faults: tuple[Fault, ...] = ()
+    before: tuple[TakenFrame, ...] = ()
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    guarded: bool = True
+
+    async def execute(self, on_start: Callable[[Runner], None]) -> RunResult:
+        """From the first lamps-off to the manifest; a cancellation means abort, and everything else is still done.
+
+        Raises:
+            CancelledError: after all that, if the caller was cancelled.
+        """
+        began_s = self.clock.now()
+        instrument = instrument_of(self.plan, self.devices, self.clock, self.folder, self.run)
+        instrument.attempts.update(self.attempts)
+        runner = Runner(
+            graph=self.plan.graph,
+            instrument=instrument,
+            observatory=self.plan.observatory,
+            announce=self.announce,
+            safing=safing_of(self.plan.observatory, self.devices, self.clock, self.announce),
+            record=self.record,
+        )
+        self._tell_start()
+        on_start(runner)
+        abort = partial(runner.stop, "abort", "the task was cancelled")
+        return await uncancelled(self._execute(runner, began_s), abort)
+
+    async def _execute(self, runner: Runner, began_s: float) -> RunResult:
+        watch = self._watch(runner)
+        if watch is not None:
+            runner.instrument.before_lamp_on = watch.permit
+            try:
+                await watch.start()
+            except EngineError as error:
+                runner.stop("fault", str(error))
+        ending = await runner.run()
+        if watch is not None:
+            await self._dismiss(watch, runner, ending)
+        frames = self.before + ending.frames
+        await self._write_manifest(frames)
+        result = _result(self.run, ending, frames, self.folder, self.clock.now() - began_s)
+        self._tell_end(result)
+        return result
+
+    # ---- the guard
+
+    def _watch(self, runner: Runner) -> Watch | None:
+        lights = any(isinstance(state.work, LampWarmup) for state in self.plan.graph.states)
+        if not lights or not self.guarded:
+            return None
+        speed = None if isinstance(self.clock, VirtualClock) else 1.0
+        if isinstance(self.clock, ScaledClock):
+            speed = self.clock.speed
+        order = Order(self.run, self.home.absolute(), self.plan.observatory, speed, self.faults)
+        return Watch(order, self.clock, partial(runner.stop, "fault"), self.announce)
+
+    async def _dismiss(self, watch: Watch, runner: Runner, ending: Ending) -> None:
+        """Say goodbye; where the lamps are not confirmed off say nothing, and the guards go on alone."""
+        if ending.outcome == "unsafe":
+            await watch.abandon()
+        elif not await watch.end(_LINGER_S if runner.instrument.doubtful else 0.0):
+            self.announce("guard.stays", lamps=sorted(runner.instrument.doubtful))
+
+    # ---- what is told and written
+
+    async def _write_manifest(self, frames: tuple[TakenFrame, ...]) -> None:
+        document = self.plan.document
+        exposures = [exposure_of(frame) for frame in self.plan.expansion.frames]
+        content = manifest(self.run, document.name, document.hash, exposures, frames, self.folder)
+        try:
+            await self.clock.in_thread(partial(write_manifest, content, self.folder))
+        except OSError as error:
+            self.announce("manifest.failed", error=str(error))
+
+    def _tell_start(self) -> None:
+        plan = self.plan
+        self.announce(
+            "run.started",
+            sequence=plan.document.name,
+            sequence_hash=plan.document.hash,
+            graph_hash=plan.graph.hash,
+            observatory=plan.observatory.name,
+            frames_asked=len(plan.expansion.frames),
+            frames_kept=len(self.before),
+            total_s=plan.total_s,
+            bound_s=plan.bound_s,
+            folder=str(self.folder),
+            choices=dict(plan.expansion.choices),
+            warnings=list(plan.expansion.warnings),
+        )
+
+    def _tell_end(self, result: RunResult) -> None:
+        self.announce(
+            "run.finished",
+            outcome=result.outcome,
+            frames=len(result.frames),
+            frames_asked=len(self.plan.expansion.frames),
+            bad_frames=len(result.bad),
+            lamps=dict(result.lamps),
+            elapsed_s=round(result.elapsed_s, 3),
+            folder=str(self.folder),
+            reason=result.reason,
+        )
+
+
+def _result(run: str, ending: Ending, frames: tuple[TakenFrame, ...], folder: Path, elapsed_s: float) -> RunResult:
+    return RunResult(
+        run=run,
+        outcome=ending.outcome,
+        frames=tuple(frame for frame in frames if frame.verdict == "good"),
+        bad=tuple(frame for frame in frames if frame.verdict != "good"),
+        lamps=ending.lamps,
+        folder=folder,
+        elapsed_s=elapsed_s,
+        reason=ending.reason,
+        internal=ending.internal,
+    )
+
+
+def instrument_of(plan: Plan, devices: Devices, clock: Clock, folder: Path, run: str) -> Instrument:
+    """The instrument in the hands of the states."""
+    observatory = plan.observatory
+    telescopes, fibsel = observatory.telescopes, observatory.fibsel
+    return Instrument(
+        devices=devices,
+        clock=clock,
+        positions={name: observatory.targets(name) for name in observatory.positions},
+        fibres=dict(fibsel.fibres) if fibsel else {},
+        keywords={lamp: observatory.lamps.keyword(lamp) for lamp in observatory.lamps.units},
+        longest_on_s={lamp: unit.longest_on_s for lamp, unit in observatory.lamps.units.items()},
+        tolerances=Tolerances(
+            pointing_deg=telescopes.tolerance_deg if telescopes else 0.0,
+            fibre_steps=fibsel.tolerance_steps if fibsel else 0,
+        ),
+        folder=folder,
+        cards=(("RUNID", run), ("SEQNAME", plan.document.name), ("SEQHASH", plan.document.hash)),
+    )
+
+
+def safing_of(observatory: Observatory, devices: Devices, clock: Clock, announce: Announcer) -> Safing:
+    """Safing with the observatory's own policy."""
+    policy = observatory.retries.of("safing")
+    return Safing(
+        lamps=devices.lamps,
+        second=devices.second_lamps,
+        clock=clock,
+        tries=policy.attempts,
+        try_s=observatory.deadlines.deadline_s("safing", observatory.lamps.off_s),
+        wait_s=policy.first_wait_s,
+        tell=lambda lamp, words: announce("safing.lamp", lamp=lamp, seen=words),
+    )

@@ -1,0 +1,270 @@
+"""The runner's side of the guard: start it, tell it of every lamp, beat, notice at once when it dies."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from safelight.engine.clock import Clock, real_sleep
+from safelight.engine.errors import GuardError
+from safelight.engine.guard import Order
+
+__all__ = ["Watch"]
+
+_READY_S = 15.0
+"""How long a guard may take to start on a busy machine, s."""
+_ANSWER_S = 2.0
+"""How long it may take to note a lease, s."""
+_RESTARTS = 5
+"""After so many lost guards something is wrong with the machine."""
+
+
+@dataclass(slots=True)
+class _Member:
+    """One guard process, as seen over its pipes."""
+
+    say_fd: int
+    reader: asyncio.StreamReader
+    lit: set[str] = field(default_factory=set)
+    ready: bool = False
+    gone: bool = False
+    unanswered: int = 0
+    closed: bool = False
+    pid: int | None = None
+
+    def say(self, **message: Any) -> None:
+        """Send one message; a member that can't be written to is gone, and its reader tells."""
+        if self.closed:
+            return
+        try:
+            os.write(self.say_fd, json.dumps(message).encode() + b"\n")
+        except OSError:
+            self.gone = True
+
+    def close(self) -> None:
+        """Let go of the pipe; without a goodbye before, the guard takes this as the runner's death."""
+        if not self.closed:
+            self.closed = True
+            os.close(self.say_fd)
+
+
+@dataclass(slots=True)
+class Watch:
+    """The guards of one run.
+
+    Attributes:
+        order: what they have to know.
+        clock: the run's; virtual time stands still while a guard is waited for.
+        on_lost: called once, with the reason, when no guard can be had any more.
+        tell: called with an event and its facts.
+    """
+
+    order: Order
+    clock: Clock
+    on_lost: Callable[[str], None] = lambda reason: None  # noqa: ARG005
+    tell: Callable[..., None] = lambda event, **facts: None  # noqa: ARG005
+    _members: list[_Member] = field(default_factory=list)
+    _leases: dict[str, float] = field(default_factory=dict)
+    _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _replacing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _restarts: int = 0
+    _ended: bool = False
+    _wall: Clock = field(default_factory=Clock)
+
+    async def start(self) -> None:
+        """Start the guards and wait until both watch.
+
+        Raises:
+            GuardError: if they don't come up.
+        """
+        with self.clock.still():
+            await self._start_pair()
+        self._keep(self._beat())
+
+    async def permit(self, lamp: str, lease_s: float) -> None:
+        """Have the guards note a lease; only then may the lamp be lit.
+
+        Args:
+            lamp: the lamp.
+            lease_s: how long it may burn, observatory seconds.
+
+        Raises:
+            GuardError: if no guard has noted it.
+        """
+        self._leases[lamp] = self._wall.now() + lease_s / (self.order.speed or 1.0)
+        with self.clock.still():
+            await self._until(lambda: any(member.ready for member in self._members), _READY_S, "no guard is alive")
+            for member in self._members:
+                member.lit.discard(lamp)
+                self._send_lease(member, lamp)
+            await self._until(
+                lambda: any(self._members) and all(lamp in m.lit for m in self._members if not m.gone),
+                _ANSWER_S,
+                f"no guard has noted that {lamp} is to be lit",
+            )
+
+    async def end(self, linger_s: float = 0.0) -> bool:
+        """The run has ended; the guards look for themselves, and end when every lamp is off.
+
+        Args:
+            linger_s: how long they go on looking, s on the wall, where a command may still be obeyed late.
+
+        Returns:
+            Whether they have ended; False: they go on, alone.
+        """
+        self._ended = True
+        for member in self._members:
+            member.say(end=linger_s)
+        with self.clock.still():
+            try:
+                if not linger_s:
+                    await self._until(lambda: all(member.gone for member in self._members), _ANSWER_S, "")
+            except GuardError:
+                pass
+        gone = all(member.gone for member in self._members)
+        await self._let_go()
+        return gone
+
+    async def abandon(self) -> None:
+        """The lamps are not confirmed off: let go without a goodbye, and the guards act, for ever."""
+        self._ended = True
+        await self._let_go()
+
+    # ---- the pair
+
+    async def _start_pair(self) -> None:
+        """Start two guards, and relieve those that are left of the pair before."""
+        old = self._members
+        self._members = await self._spawn()
+        await self._until(lambda: all(member.ready for member in self._members), _READY_S, "the guard did not start")
+        for member in self._members:
+            for lamp in self._leases:
+                self._send_lease(member, lamp)
+        for member in old:
+            member.say(relieved=True)
+            member.close()
+
+    async def _spawn(self) -> list[_Member]:
+        pipes = [os.pipe() for _ in range(4)]
+        theirs = [pipes[0][0], pipes[1][1], pipes[2][0], pipes[3][1]]
+        command = [sys.executable, "-P", "-m", "safelight.engine.guard", *map(str, theirs)]
+        try:
+            # Not waited for: it outlives this process. Its output would hold the terminal's pipe open.
+            process = subprocess.Popen(  # noqa: S603, ASYNC220
+                command,
+                pass_fds=theirs,
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+            )
+        except OSError as error:
+            raise GuardError(f"the guard can't be started: {error}") from None
+        finally:
+            for fd in theirs:
+                os.close(fd)
+        self._keep(self._reap(process))
+        members = [
+            await self._member(pipes[0][1], pipes[1][0]),
+            await self._member(pipes[2][1], pipes[3][0]),
+        ]
+        os.write(members[0].say_fd, self.order.line())
+        return members
+
+    async def _member(self, say_fd: int, hear_fd: int) -> _Member:
+        os.set_blocking(say_fd, True)
+        reader = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(hear_fd, "rb", buffering=0)
+        )
+        member = _Member(say_fd, reader)
+        self._keep(self._listen(member))
+        return member
+
+    async def _listen(self, member: _Member) -> None:
+        """Hear one guard until its pipe closes."""
+        while line := await member.reader.readline():
+            message = json.loads(line)
+            member.unanswered = 0
+            if "ready" in message:
+                member.ready, member.pid = True, message["ready"]
+            if "lit" in message:
+                member.lit.add(message["lit"])
+            self._changed.set()
+        member.gone = True
+        self._changed.set()
+        if not self._ended and member in self._members:
+            self.tell("guard.lost", pid=member.pid)
+            async with self._replacing:
+                if member in self._members:
+                    await self._replace()
+
+    async def _replace(self) -> None:
+        self._restarts += 1
+        if self._restarts > _RESTARTS:
+            self.on_lost(f"the guard was lost {self._restarts} times")
+            return
+        try:
+            await self._start_pair()
+        except GuardError as error:
+            self.on_lost(str(error))
+        else:
+            self.tell("guard.started", pids=[member.pid for member in self._members])
+
+    async def _beat(self) -> None:
+        """Tell the guards that all is well, and see that they are."""
+        policy = self.order.observatory.guard
+        while not self._ended:
+            for member in self._members:
+                # Counted in beats, not in seconds: a runner that was stopped itself must not blame its guard.
+                if member.unanswered * policy.heartbeat_s > policy.silence_s and member.pid is not None:
+                    self.tell("guard.silent", pid=member.pid, beats=member.unanswered)
+                    _kill(member.pid)
+                member.unanswered += 1
+                member.say(beat=1)
+            await real_sleep(policy.heartbeat_s)
+
+    def _send_lease(self, member: _Member, lamp: str) -> None:
+        member.say(lease=lamp, s=max(0.0, self._leases[lamp] - self._wall.now()))
+
+    async def _until(self, met: Callable[[], bool], seconds: float, complaint: str) -> None:
+        try:
+            async with self._wall.timeout(seconds):
+                while not met():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise GuardError(complaint) from None
+
+    # ---- tasks
+
+    def _keep(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _reap(self, process: "subprocess.Popen[bytes]") -> None:
+        """Take the dead process's status, so that it does not stay as a zombie."""
+        while process.poll() is None:
+            await real_sleep(0.2)
+
+    async def _let_go(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for member in self._members:
+            member.close()
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, 9)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,118 @@
+"""How commands that touch the instrument are carried out: signals, progress, JSON lines, exit codes."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Coroutine, Mapping
+from typing import IO, Any, TypeVar
+
+import typer
+from safelight.engine import Request, Runner, RunResult, perform
+from safelight.engine.aside import Aside
+from safelight.engine.events import Listener
+from safelight.engine.progress import Progress
+from safelight.signals import STOPS
+from safelight.speech import ABORTED, FAULTED, INTERNAL, UNSAFE, tell
+
+__all__ = ["conduct", "conduct_run"]
+
+T = TypeVar("T")
+
+_CODES = {"done": 0, "faulted": FAULTED, "aborted": ABORTED, "paused": 5, "unsafe": UNSAFE}
+_BUSY = "Already stopping: the lamps are being switched off and read back. This takes a few seconds; please wait."
+
+
+class JsonLines:
+    """Writes every event as one line of JSON (an `Audience`)."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def hear(self, event: Mapping[str, Any]) -> None:
+        """Write one line, whole, so that a reader sees it at once."""
+        self._stream.write(json.dumps(event) + "\n")
+        self._stream.flush()
+
+    def rest(self) -> None:
+        """Nothing waits."""
+
+    def end(self) -> None:
+        """Nothing is open."""
+
+
+def conduct_run(request: Request, *, as_json: bool) -> int:
+    """Carry out a run; returns the exit code.
+
+    Raises:
+        SequenceError, ObservatoryError, EngineError: before anything was touched.
+    """
+    if STOPS.received:
+        return _stopped_before(STOPS.received[0])
+    progress = Progress(sys.stderr)
+    lines = Aside(JsonLines(sys.stdout)) if as_json else None
+    tidy, code = False, INTERNAL
+    try:
+        listeners = (*progress.listeners, *([lines] if lines else []))
+        code = _code_of(asyncio.run(_perform(request, progress, listeners)))
+    except asyncio.CancelledError:
+        code = _stopped_before(STOPS.received[0] if STOPS.received else "cancelled")
+    finally:
+        # The lamps are safe by now. Whoever still reads may take their time, until the next signal.
+        tidy = progress.close()
+        STOPS.obey(lambda name, count: os._exit(code) if count > 1 or not name else None)
+        tidy = (lines is None or lines.close()) and tidy
+    if not tidy:
+        os._exit(code)  # a thread hangs in a frozen terminal, and would hold the interpreter's end
+    return code
+
+
+async def _perform(request: Request, progress: Progress, listeners: tuple[Listener, ...]) -> RunResult:
+    def on_start(runner: Runner) -> None:
+        progress.follow(runner)
+
+        def obey(name: str, count: int) -> None:
+            if count == 1:
+                runner.stop("abort", name)
+            else:
+                progress.say(_BUSY)
+
+        STOPS.obey(obey)
+
+    return await perform(request, listeners=listeners, on_start=on_start)
+
+
+def _code_of(result: RunResult) -> int:
+    if result.outcome != "unsafe" and result.internal:
+        return INTERNAL
+    return _CODES[result.outcome]
+
+
+def _stopped_before(name: str) -> int:
+    tell(f"aborted ({name}) before anything was touched")
+    return ABORTED
+
+
+def conduct(work: Coroutine[Any, Any, T]) -> T:
+    """Carry out something that is done by hand; a signal stops it, and the devices are left at rest.
+
+    Raises:
+        Exit: it was stopped.
+        SafelightError: it has failed.
+    """
+
+    async def whole() -> T:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+        def obey(name: str, count: int) -> None:
+            if count == 1 and task is not None:
+                tell(f"{name}: stopping")
+                loop.call_soon_threadsafe(task.cancel)
+
+        STOPS.obey(obey)
+        return await work
+
+    try:
+        return asyncio.run(whole())
+    except asyncio.CancelledError:
+        raise typer.Exit(ABORTED) from None

@@ -1,0 +1,59 @@
+"""The options that several commands have, spelt once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "AsJson",
+    "Faults",
+    "FramesFolder",
+    "Home",
+    "NoOverlap",
+    "NoPoint",
+    "ObservatoryName",
+    "Park",
+    "Sequence",
+    "Speed",
+]
+
+Sequence = Annotated[str, typer.Argument(metavar="SEQUENCE", help="A sequence of the library, or a file (YAML, JSON).")]
+ObservatoryName = Annotated[
+    str,
+    typer.Option(
+        "--observatory", metavar="FILE|NAME", help="The observatory: a document, or one that comes with safelight."
+    ),
+]
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        metavar="DIR",
+        show_default=False,
+        help="State, locks, logs, the simulated instrument.  [default: $SAFELIGHT_HOME, or the user's state folder]",
+    ),
+]
+FramesFolder = Annotated[
+    Path, typer.Option("--frames", metavar="DIR", help="Every run makes a folder of its own in here.")
+]
+Faults = Annotated[
+    Path | None,
+    typer.Option(
+        "--faults", metavar="FILE", show_default=False, help="What a simulated observatory is to do wrong (YAML, JSON)."
+    ),
+]
+Speed = Annotated[
+    str,
+    typer.Option(
+        "--speed",
+        metavar="N|max",
+        help="N times faster than real, or `max`: as fast as it goes. Only where everything is simulated.",
+    ),
+]
+NoOverlap = Annotated[
+    bool, typer.Option("--no-overlap", help="One thing after the other; nothing runs beside a read-out.")
+]
+Park = Annotated[bool, typer.Option("--park", help="Park the telescopes at the end.")]
+NoPoint = Annotated[bool, typer.Option("--no-point", help="Leave the telescopes where they are.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]

@@ -1,0 +1,193 @@
+"""Plans of drawn documents, and whole runs on the simulated observatory in virtual time."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import settings
+from safelight.devices import Observatory, load_observatory, shipped_observatories
+from safelight.devices.simulated import Fault
+from safelight.engine import Options, Plan, Request, Runner, RunResult, VirtualClock, make_plan, perform, site_of
+from safelight.sequences import load
+
+# The same examples every time: a test that fails only sometimes is no help to anybody.
+settings.register_profile("steady", derandomize=True, deadline=None, database=None)
+settings.load_profile("steady")
+
+FEATURES: Mapping[str, Any] = {
+    "name": "features",
+    "park_after": True,
+    "biases": {"count": 1},
+    "lamps": [
+        {
+            "lamps": ["Quartz"],
+            "warmup": 20,
+            "exposure_time": 30,
+            "fibsel": {"positions": ["P1-2", "P1-1"], "time_per_position": 10},
+        },
+        {"lamps": ["Neon", "Argon"], "warmup": 30, "exposure_time": 5, "fibre": "P1-12"},
+    ],
+}
+"""A short sequence in which every kind of state occurs."""
+
+
+@pytest.fixture(scope="session")
+def observatory() -> Observatory:
+    """The shipped simulated observatory."""
+    return load_observatory("simulated")
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The simulated observatory with one camera: a frame is one file, so that many runs take little time."""
+    document = yaml.safe_load(shipped_observatories()["simulated"].read_text(encoding="utf-8"))
+    document["name"] = "small"
+    document["spectrographs"] |= {"units": ["sp1"], "cameras": ["b"]}
+    path = tmp_path_factory.mktemp("observatory") / "small.yaml"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return path
+
+
+Planner = Callable[..., Plan]
+
+
+@pytest.fixture(scope="session")
+def plan(observatory: Observatory) -> Planner:
+    """Plan a document: expanded, compiled and proved."""
+
+    def make(document: Any, options: Options = Options(), site: Observatory = observatory) -> Plan:
+        return make_plan(load(document, site_of(site)), site, options)
+
+    return make
+
+
+@dataclass
+class Played:
+    """A run that has come to its end, or whose caller was cancelled."""
+
+    result: RunResult | None
+    events: list[Mapping[str, Any]]
+    home: Path
+    leftovers: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> list[str]:
+        """The ids of the good frames, in order."""
+        assert self.result is not None
+        return [taken.frame for taken in self.result.frames]
+
+    def heard(self, event: str) -> list[Mapping[str, Any]]:
+        """Every event of that name."""
+        return [said for said in self.events if said["event"] == event]
+
+    def outlets(self) -> dict[str, str]:
+        """Each outlet as it stands in the switch's file, read without any of our own code."""
+        text = (self.home / "simulated" / "switch.json").read_text(encoding="utf-8")
+        return {lamp: outlet["state"] for lamp, outlet in json.loads(text)["outlets"].items()}
+
+    def detectors(self) -> set[str]:
+        """What the spectrographs' file holds: `empty`, or the name of the exposure that waits in them."""
+        path = self.home / "simulated" / "detector.json"
+        if not path.exists():
+            return {"empty"}
+        units = json.loads(path.read_text(encoding="utf-8"))["units"]
+        return {"empty" if unit is None else unit["name"] for unit in units.values()}
+
+    def all_dark(self) -> bool:
+        """Whether every outlet is off."""
+        return set(self.outlets().values()) == {"off"}
+
+
+class Player:
+    """Runs sequences in a folder of their own."""
+
+    def __init__(self, folder: Path, observatory: Path) -> None:
+        self.folder = folder
+        self.observatory: str | Path = observatory
+        self._count = 0
+
+    def request(self, sequence: Any, **changes: Any) -> Request:
+        """A request with a home of its own."""
+        self._count += 1
+        home = self.folder / f"home-{self._count}"
+        given = {"observatory": self.observatory, "home": home, "frames": self.folder / f"frames-{self._count}"}
+        return Request(sequence, **(given | changes))
+
+    def __call__(
+        self,
+        sequence: Any,
+        *,
+        faults: Iterable[Mapping[str, Any]] = (),
+        listener: Callable[[Mapping[str, Any], Runner], None] = lambda said, runner: None,  # noqa: ARG005
+        also: Callable[[asyncio.Task[RunResult], Runner, VirtualClock], Any] | None = None,
+        **changes: Any,
+    ) -> Played:
+        """Run to the end.
+
+        Args:
+            sequence: as for a request.
+            faults: as in a fault file.
+            listener: told every event, with the runner.
+            also: a coroutine function that runs beside it, given the run's task.
+            changes: other fields of the request.
+        """
+        request = self.request(sequence, faults=tuple(Fault(**fault) for fault in faults), **changes)
+        assert request.home is not None
+        played = Played(None, [], request.home)
+        asyncio.run(self._play(request, played, listener, also))
+        return played
+
+    async def _play(self, request: Request, played: Played, listener: Any, also: Any) -> None:
+        runners: list[Runner] = []
+
+        def hear(said: Mapping[str, Any]) -> None:
+            played.events.append(said)
+            if runners:
+                listener(said, runners[0])
+
+        clock = VirtualClock()
+        work = asyncio.ensure_future(perform(request, clock=clock, listeners=[hear], on_start=runners.append))
+        if also is not None:
+            while not runners and not work.done():
+                await asyncio.wait([work], timeout=0)
+            await also(work, runners[0], clock)
+        await asyncio.wait([work])
+        if not work.cancelled():
+            played.result = work.result()
+        here = asyncio.current_task()
+        played.leftovers = [task.get_name() for task in asyncio.all_tasks() if task is not here]
+
+
+@pytest.fixture
+def play(tmp_path: Path, small: Path) -> Player:
+    """Run sequences on the small simulated observatory, in virtual time."""
+    return Player(tmp_path, small)
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Player:
+    """Run sequences on the shipped simulated observatory, in virtual time."""
+    return Player(tmp_path, Path("simulated"))
+
+
+@contextmanager
+def swapped(target: Any, name: str, value: Any) -> Iterator[None]:
+    """Replace an attribute of a slotted or frozen thing for a while."""
+    kept = getattr(target, name)
+    object.__setattr__(target, name, value)
+    try:
+        yield
+    finally:
+        object.__setattr__(target, name, kept)
+
+
+@pytest.fixture
+def features() -> Mapping[str, Any]:
+    """A short sequence in which every kind of state occurs."""
+    return FEATURES
