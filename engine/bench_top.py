@@ -20,6 +20,7 @@ from safelight.states import FibselStep, Instrument, LampWarmup, Point, StateErr
 
 __all__ = ["BenchTop", "bench_top", "known"]
 
+
 def known(word: str, names: Iterable[str], what: str) -> str:
     """The name that is meant, without regard to case.
 

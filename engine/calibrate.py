@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safelight.devices import Observatory, load_observatory, open_devices
+from safelight.devices import Observatory, Timekeeper, load_observatory, shipped_observatories
 from safelight.devices.simulated.faults import Fault
-from safelight.engine.clock import Clock, clock_for
+from safelight.engine.admission import clock_at, room_for_frames
+from safelight.engine.clock import Clock
 from safelight.engine.compiler import Options
 from safelight.engine.durations import Start
 from safelight.engine.events import Announcer, Listener
 from safelight.engine.home import default_home
+from safelight.engine.journal import default_url
+from safelight.engine.logbook import RunPage, write_run
 from safelight.engine.plan import Plan, make_plan, site_of
+from safelight.engine.progress import progress_for
 from safelight.engine.runner import Runner
-from safelight.engine.segment import RunResult, Segment
+from safelight.engine.segment import RunResult, Segment, hold
 from safelight.sequences import Document, load, open_choices
 
 __all__ = ["Request", "RunResult", "calibrate", "choose", "perform", "plan_of"]
@@ -35,6 +39,7 @@ class Request:
         point: False: the telescopes stay where they are.
         park_after: None: as the document says.
         faults: what a simulated observatory does wrong.
+        journal: its URL; None: a SQLite file in the home.
     """
 
     sequence: str | Path | Mapping[str, Any]
@@ -46,6 +51,7 @@ class Request:
     point: bool = True
     park_after: bool | None = None
     faults: tuple[Fault, ...] = ()
+    journal: str | None = None
 
 
 def plan_of(request: Request, choices: Mapping[str, str] | None = None, start: Start | None = None) -> Plan:
@@ -76,7 +82,7 @@ def choose(document: Document, observatory: Observatory, *, point: bool) -> dict
     return {key: secrets.choice(fibres) for key, fibres in candidates.items()}
 
 
-def new_run_id(sequence: str, clock: Clock) -> str:
+def new_run_id(sequence: str, clock: Timekeeper) -> str:
     """A name that sorts by time and says what was run: `20261123T031500-normal-3fa2`."""
     safe = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in sequence)[:40]
     return f"{clock.utc():%Y%m%dT%H%M%S}-{safe}-{secrets.token_hex(2)}"
@@ -103,27 +109,53 @@ async def perform(
         ObservatoryError, SequenceError, EngineError: before anything was touched.
     """
     draft = plan_of(request)
-    clock = clock or clock_for(request.speed)
+    clock = clock or clock_at(request.speed, draft.observatory)
+    room_for_frames(request.frames)
+    choices = choose(draft.document, draft.observatory, point=request.point)
+    plan = draft if not choices else plan_of(request, choices)
+    run = new_run_id(plan.document.name, clock)
+    folder = (request.frames / run).absolute()
     home = request.home or default_home()
-    devices = open_devices(draft.observatory, clock=clock, home=home, faults=request.faults)
-    try:
-        choices = choose(draft.document, draft.observatory, point=request.point)
-        plan = draft if not choices else plan_of(request, choices)
-        run = new_run_id(plan.document.name, clock)
+    with hold(request.journal or default_url(home), plan.observatory.name, run) as lock:
+        write_run(lock.journal, page_of(plan, request, run, folder, clock))
         segment = Segment(
             run=run,
             plan=plan,
-            devices=devices,
             clock=clock,
             home=home,
-            folder=(request.frames / run).absolute(),
+            folder=folder,
             announce=Announcer(run, clock, tuple(listeners)),
+            lock=lock,
             faults=request.faults,
             guarded=guarded,
         )
         return await segment.execute(on_start)
-    finally:
-        await devices.close()
+
+
+def page_of(plan: Plan, request: Request, run: str, folder: Path, clock: Timekeeper) -> RunPage:
+    """What the journal keeps of a request for ever."""
+    document, observatory = plan.document, plan.observatory
+    shipped = str(request.observatory) in shipped_observatories()
+    return RunPage(
+        run=run,
+        created=clock.utc().isoformat(timespec="milliseconds"),
+        sequence=document.name,
+        sequence_text=document.text,
+        sequence_origin=document.origin,
+        sequence_hash=document.hash,
+        observatory=observatory.name,
+        observatory_source=str(request.observatory if shipped else Path(request.observatory).absolute()),
+        observatory_text=observatory.model_dump_json(),
+        observatory_hash=observatory.hash,
+        options={
+            "overlap": plan.options.overlap,
+            "park_after": plan.options.park_after,
+            "point": request.point,
+        },
+        choices=dict(plan.expansion.choices),
+        folder=folder,
+        frames_asked=len(plan.expansion.frames),
+    )
 
 
 async def calibrate(
@@ -136,6 +168,7 @@ async def calibrate(
     home: str | Path | None = None,
     frames: str | Path = "frames",
     speed: float | str = 1,
+    journal: str | None = None,
     show_progress: bool | None = None,
 ) -> RunResult:
     """Run a calibration sequence.
@@ -149,6 +182,7 @@ async def calibrate(
         home: state folder; None: the user's.
         frames: each run makes a folder of its own in here.
         speed: 1 real, N times faster, `max` for virtual time.
+        journal: its URL; None: a SQLite file in the home.
         show_progress: None: where there is a terminal or a notebook.
 
     Returns:
@@ -167,5 +201,9 @@ async def calibrate(
         overlap=overlap,
         point=point,
         park_after=park_after,
+        journal=journal,
     )
-    return await perform(request)
+    with progress_for(show_progress) as progress:
+        if progress is None:
+            return await perform(request)
+        return await perform(request, listeners=progress.listeners, on_start=progress.follow)

@@ -16,6 +16,7 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
     nullcontext,
+    suppress,
 )
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, TypeVar
@@ -23,7 +24,7 @@ from weakref import WeakKeyDictionary
 
 from safelight.engine.errors import EngineError
 
-__all__ = ["Clock", "ScaledClock", "VirtualClock", "clock_for", "real_sleep", "wall_utc"]
+__all__ = ["Clock", "ScaledClock", "VirtualClock", "clock_for", "real_sleep", "real_wait", "wall_utc"]
 
 T = TypeVar("T")
 
@@ -36,6 +37,13 @@ def wall_utc() -> datetime:
 async def real_sleep(seconds: float) -> None:
     """Wait for seconds on the wall, whatever clock the observatory lives by (heartbeats, other processes)."""
     await asyncio.sleep(seconds)
+
+
+async def real_wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, for so many seconds on the wall at the most."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 class Clock:

@@ -15,7 +15,7 @@ from safelight.engine.lines import Line
 from safelight.engine.picture import Active, Picture
 from safelight.engine.wording import clock_face
 
-__all__ = ["LiveDisplay", "PlainDisplay", "Display"]
+__all__ = ["Display", "LiveDisplay", "PlainDisplay"]
 
 _STYLES = {"quiet": "dim", "plain": "", "good": "green", "warning": "yellow", "bad": "bold red"}
 _NARROW = 30
@@ -78,7 +78,9 @@ class LiveDisplay:
         self._picture = picture
         self._now = now
         self._console = console
-        self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
+        self._live = Live(
+            console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
         self._live.start()
 
     def say(self, line: Line) -> None:

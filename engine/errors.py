@@ -7,7 +7,7 @@ EngineError                 root: a run, graph or journal that can't go on
 
 from safelight import SafelightError
 
-__all__ = ["EngineError", "GuardError", "ProofError", "RunRefused"]
+__all__ = ["EngineError", "GuardError", "JournalError", "ProofError", "RunRefused"]
 
 
 class EngineError(SafelightError):
@@ -31,6 +31,10 @@ class ProofError(EngineError):
 
 class GuardError(EngineError):
     """No guard watches the lamps: none may be lit."""
+
+
+class JournalError(EngineError):
+    """The journal can't be opened, read or written."""
 
 
 class RunRefused(EngineError):

@@ -30,7 +30,7 @@ from typing import Any
 
 from safelight.devices import Lamps, Observatory, open_lamps
 from safelight.devices.simulated.faults import Fault
-from safelight.engine.clock import Clock, ScaledClock
+from safelight.engine.clock import Clock, ScaledClock, wall_utc
 from safelight.engine.guardbook import GuardBook
 from safelight.engine.safing import Safing
 
@@ -47,6 +47,7 @@ class Order:
     Attributes:
         speed: of the simulated clock; None: virtual time.
         faults: of the simulated observatory, which strike the guard as well.
+        journal: where the guard writes down what it did; None: only into its log.
         keep: a hand-lit lamp: nobody beats, only the lease counts, and the guard ends when the lamp is off.
     """
 
@@ -56,6 +57,7 @@ class Order:
     speed: float | None = 1.0
     faults: tuple[Fault, ...] = ()
     keep: bool = False
+    journal: str | None = None
 
     def line(self) -> bytes:
         """As it is sent."""
@@ -67,6 +69,7 @@ class Order:
                 "speed": self.speed,
                 "faults": [fault.model_dump(mode="json") for fault in self.faults],
                 "keep": self.keep,
+                "journal": self.journal,
             }
         }
         return json.dumps(plain).encode() + b"\n"
@@ -82,6 +85,7 @@ class Order:
             speed=plain["speed"],
             faults=tuple(Fault.model_validate(fault) for fault in plain["faults"]),
             keep=plain["keep"],
+            journal=plain["journal"],
         )
 
     @property
@@ -104,6 +108,7 @@ class Guard:
     wall: Clock = field(default_factory=Clock)
     leases: dict[str, float] = field(default_factory=dict)
     orphan: bool = False
+    _written: dict[str, str] | None = None
     _last_beat: float = 0.0
     _acting: "asyncio.Task[None] | None" = None
 
@@ -184,7 +189,26 @@ class Guard:
         burning = {lamp: state for lamp, state in lamps.items() if state != "off"}
         self.book.log("acted", why=why, lamps=lamps)
         self._say("unsafe" if burning else "acting", lamps=lamps, why=why)
+        self._write_down(lamps, why)
         return not burning
+
+    def _write_down(self, lamps: Mapping[str, str], why: str) -> None:
+        """Into the journal, after the lamps; where that fails the log has it."""
+        if self.order.journal is None or lamps == self._written:
+            return
+        try:
+            from safelight.engine.journal import Journal  # noqa: PLC0415 - slow, and needed only after an act
+            from safelight.engine.logbook import write_lamp_events  # noqa: PLC0415
+
+            journal = Journal(self.order.journal, create=False)
+            events = [(lamp, "off", seen) for lamp, seen in lamps.items()]
+            now = wall_utc().isoformat(timespec="milliseconds")
+            write_lamp_events(journal, self.order.run, events, who="guard", why=why, time=now)
+            journal.commit()
+            journal.close()
+            self._written = dict(lamps)
+        except Exception as error:  # noqa: BLE001 - the lamps are what counts
+            self.book.log("journal.failed", error=repr(error))
 
     async def _alone(self, why: str) -> None:
         """Nobody else will do it: go on until it is done."""

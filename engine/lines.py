@@ -32,22 +32,25 @@ def line_of(event: Mapping[str, Any], picture: Picture) -> Line | None:
         found = Line(f"{event['event']}: {reason}".rstrip(": "), "warning") if unwell else None
     else:
         found = speak(event, picture)
-    return None if found is None else Line(f"{datetime.fromisoformat(event['time']):%H:%M:%S}  {found.text}", found.tone)
+    return (
+        None if found is None else Line(f"{datetime.fromisoformat(event['time']):%H:%M:%S}  {found.text}", found.tone)
+    )
 
 
 def _started(event: Mapping[str, Any], picture: Picture) -> Line:
     frames = counted(event["frames_asked"], "frame")
-    words = f"{picture.sequence} on {picture.observatory}: {frames}, {clock_face(picture.total_s)}, run {picture.run}"
+    words = f"{picture.sequence} on {picture.observatory}: {frames}, {clock_face(picture.total_s)} (times are UTC)"
+    run = f"\n          run {picture.run}"
     chosen = "".join(f"\n          chosen for {key}: fibre {fibre}" for key, fibre in event.get("choices", {}).items())
     warned = "".join(f"\n          note: {warning}" for warning in event.get("warnings", ()))
-    return Line(words + chosen + warned)
+    return Line(words + run + chosen + warned)
 
 
 def _state_started(event: Mapping[str, Any], picture: Picture) -> Line | None:
     if event["kind"] not in _LONG_KINDS:
         return None
     state = picture.state(event["state"])
-    need = needs(state.work) if state and event["kind"] in ("expose", "lamp-warmup") else ""
+    need = needs(state.work) if state and event["kind"] == "expose" else ""
     again = f", try {event['attempt']}" if event["attempt"] > 1 else ""
     return Line(f"{picture.words(event)}{need and f' ({need})'}, {brief(event['expected_s'])}{again}", "quiet")
 
@@ -123,7 +126,9 @@ def alarm(lamps: Mapping[str, str], heard: Mapping[str, str]) -> list[str]:
     lines = [f"UNSAFE: {in_sentence(doubtful)} {'is' if len(doubtful) == 1 else 'are'} NOT confirmed off"]
     for lamp, state in doubtful.items():
         told = heard.get(lamp, state)
-        lines.append(f"{lamp}: read back as {state.upper()}" + (f" ({told})" if told not in ("on", "off", state) else ""))
+        lines.append(
+            f"{lamp}: read back as {state.upper()}" + (f" ({told})" if told not in ("on", "off", state) else "")
+        )
     return [
         *lines,
         "Now: try `safelight lamps off`. If that does not help, go and switch it off",

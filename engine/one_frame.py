@@ -16,6 +16,8 @@ __all__ = ["FLAVOURS", "OneFrame", "take_one"]
 FLAVOURS = ("bias", "dark", "arc", "flat", "object")
 LONGEST_S = 86_400.0
 """A day: what is longer was meant otherwise."""
+_PATIENCE = 120
+"""How long a mask that was set moving before may take to come to rest, s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,22 @@ async def _as_it_stands(bench: BenchTop, flavour: str) -> Need:
 
 
 async def _fibre_lit(instrument: Instrument) -> str | None:
-    """The fibre that the mask stands at, if it stands at one."""
+    """The fibre that the mask stands at, if it stands at one.
+
+    Raises:
+        RunRefused: the mask does not come to rest.
+    """
     fibsel = instrument.devices.fibsel
-    steps = (await fibsel.status()).steps if fibsel else None
-    if steps is None:
+    if fibsel is None:
         return None
-    near = (name for name, at in instrument.fibres.items() if abs(at - steps) <= instrument.tolerances.fibre_steps)
-    return next(near, None)
+    for _ in range(_PATIENCE):
+        status = await fibsel.status()
+        if not status.moving:
+            near = (name for name, at in instrument.fibres.items() if _close(status.steps, at, instrument))
+            return next(near, None)
+        await instrument.clock.sleep(1.0)
+    raise RunRefused(f"nothing was exposed: the mask still moves after {_PATIENCE} seconds")
+
+
+def _close(steps: int | None, fibre: int, instrument: Instrument) -> bool:
+    return steps is not None and abs(fibre - steps) <= instrument.tolerances.fibre_steps

@@ -1,7 +1,7 @@
 """A plan: everything that can be known of a run before anything moves. Pure, but for reading the documents."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -57,8 +57,8 @@ class Plan:
     """One sequence on one observatory.
 
     Attributes:
-        expansion: the frames, with warnings and the choices that were made.
-        graph: compiled and proved.
+        expansion: all frames of the sequence, with warnings and the choices that were made.
+        graph: compiled and proved, for those frames that are still to be taken.
         bound_s: what no schedule could be shorter than, s.
     """
 
@@ -87,7 +87,7 @@ class Plan:
             "sequence_hash": self.document.hash,
             "observatory": self.observatory.name,
             "graph_hash": self.graph.hash,
-            "frames": len(self.expansion.frames),
+            "frames": len(self.graph.exposures),
             "total_s": round(self.total_s, 3),
             "bound_s": round(self.bound_s, 3),
             "lamp_on_s": {lamp: round(on_s, 3) for lamp, on_s in self.schedule.lamp_on_s.items()},
@@ -114,6 +114,7 @@ def make_plan(
     *,
     point: bool = True,
     choices: Mapping[str, str] | None = None,
+    rest: Collection[str] | None = None,
 ) -> Plan:
     """Expand, compile and prove.
 
@@ -123,13 +124,15 @@ def make_plan(
         options: overlap, parking, where the instrument stands.
         point: False: the telescopes stay where they are.
         choices: fibres chosen for the run; the first candidates where they are missing.
+        rest: the frames that are still to be taken; None: all of them.
 
     Raises:
         SequenceError: if the frames can't be made.
         EngineError: if a lamp would burn too long, or the graph breaks a promise.
     """
     expansion = expand(document, site_of(observatory, point=point), choices)
-    graph = compile_graph(document.name, expansion.frames, observatory, options)
+    left = [frame for frame in expansion.frames if rest is None or frame.id in rest]
+    graph = compile_graph(document.name, left, observatory, options)
     proof = prove(graph, tuple(observatory.lamps.units))
     bound = bound_s(graph.exposures, observatory, options.start, park_after=options.park_after)
     return Plan(document, observatory, options, expansion, graph, proof, bound)

@@ -8,20 +8,22 @@ waits for whatever is slow.
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from safelight import SafelightError
 from safelight.devices import LampState
 from safelight.devices.observatory import Observatory
-from safelight.engine.errors import EngineError
+from safelight.engine.errors import EngineError, JournalError
 from safelight.engine.events import Announcer
 from safelight.engine.machine import Machine
 from safelight.engine.record import NoRecord, Record
 from safelight.engine.retrying import retry_for
 from safelight.engine.safing import Safing, uncancelled
 from safelight.engine.shape import SAFING
+from safelight.engine.words import in_words
 from safelight.states import (
     Event,
     Expose,
@@ -34,8 +36,9 @@ from safelight.states import (
     TakenFrame,
     Work,
 )
+from safelight.states.graph import plain
 
-__all__ = ["Ending", "Runner", "Stop", "in_words"]
+__all__ = ["Ending", "Runner", "Stop"]
 
 T = TypeVar("T")
 
@@ -140,6 +143,8 @@ class Runner:
             if self._stop is not None and not self._held:
                 self._hold()
             self._start_what_is_active()
+            # Tasks begin at the next await: what they are about to do is durable before a device is asked.
+            self.record.commit()
             if not self._tasks and not self._recoveries:
                 return
             await self._wake.wait()
@@ -163,9 +168,15 @@ class Runner:
         if isinstance(state.work, Expose):
             frame = state.work.exposure.frame
             self.instrument.attempts[frame] = self.instrument.attempts.get(frame, 0) + 1
-        self.record.intend(state, attempt)
+        self.record.intend(state, attempt, self._note_for(state))
         self._tell("state.started", state, attempt=attempt, expected_s=state.expected_s)
         self._tasks[state.id] = self._spawn(state.id, self._perform(state))
+
+    def _note_for(self, state: State) -> Mapping[str, Any] | None:
+        """What a resume must know of an integration that it may find running."""
+        if isinstance(state.work, Expose):
+            return {"seen": plain(self.instrument.seen[state.work.exposure.frame])}
+        return None
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """A task that says when it has ended."""
@@ -198,7 +209,7 @@ class Runner:
         if error is not None:
             self._fail(state, error)
             return
-        self.record.achieve(state, self._tries[self._scope(state)])
+        self.record.achieve(state)
         self._tell("state.ended", state)
         taken = task.result()
         if taken is not None:
@@ -225,7 +236,7 @@ class Runner:
         """Try again as the policy says, or give up."""
         scope = self._scope(state)
         attempt = self._tries[scope]
-        self.record.fail(state, attempt, error)
+        self.record.fail(state, error)
         wait_s = retry_for(state.kind, self.observatory).after(attempt, error)
         self._tell("state.failed", state, attempt=attempt, error=in_words(error), retry_in_s=wait_s)
         if wait_s is None:
@@ -288,12 +299,19 @@ class Runner:
         safing = asyncio.create_task(self.safing.all_lamps(), name=SAFING)
         slow = [asyncio.create_task(self._clean_up(state, again=False)) for state in self._left]
         lamps = await safing
+        self._write_what_was_stopped()
         await asyncio.gather(*slow, *running, return_exceptions=True)
         unsafe = any(state != "off" for state in lamps.values())
         outcome = "unsafe" if unsafe else _OUTCOMES[self._stop.event] if self._stop else "done"
         self._send(outcome, SAFING)
         reason, internal = (self._stop.reason, self._stop.internal) if self._stop else (None, False)
         return Ending(outcome, lamps, tuple(self._frames), reason, internal)
+
+    def _write_what_was_stopped(self) -> None:
+        with suppress(JournalError):
+            for state in self._left:
+                self.record.fail(state, None)
+            self.record.commit()
 
     def _send(self, event: str | None, source: str) -> None:
         """Move the machine on its way out; a machine that is broken or was never built stops nobody."""
@@ -328,9 +346,3 @@ def _fault(what: str, error: BaseException) -> Stop:
     """Everything but failures that can be expected of hardware, disks and documents is a mistake of our own."""
     expected = isinstance(error, SafelightError | TimeoutError | OSError)
     return Stop("fault", f"{what}: {in_words(error)}", internal=not expected)
-
-
-def in_words(error: BaseException) -> str:
-    """An error as one line for people."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, SafelightError | TimeoutError) and text else f"{type(error).__name__}: {text}"

@@ -6,10 +6,10 @@ observatory names one. Off means read back as off; unreadable is `unknown`. Noth
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from safelight.devices import DeviceError, Lamps, LampState, Timekeeper
 
@@ -42,11 +42,9 @@ class Safing:
 
     async def all_lamps(self) -> dict[str, LampState]:
         """Make every lamp safe; returns each lamp as it was read back last. Raises nothing."""
-        names = self.lamps.names
-        states = await asyncio.gather(*(self.one_lamp(lamp) for lamp in names))
-        found = dict(zip(names, states, strict=True))
-        if any(state != "off" for state in found.values()):
-            found = await self._escalate(found)
+        found = await self._each(self.lamps.names, self.one_lamp)
+        if self._doubtful(found):
+            found |= await self._escalate(found)
         return found
 
     async def read_all(self) -> dict[str, LampState]:
@@ -59,7 +57,8 @@ class Safing:
         state: LampState = "unknown"
         for number in range(self.tries):
             if number:
-                await self.clock.sleep(self.wait_s)
+                with suppress(asyncio.CancelledError):
+                    await self.clock.sleep(self.wait_s)
             await self._bounded(lamp, "off", lambda: self.lamps.off(lamp))
             state = await self._read(self.lamps, lamp)
             if state == "off":
@@ -69,17 +68,27 @@ class Safing:
     async def _escalate(self, found: dict[str, LampState]) -> dict[str, LampState]:
         """All-off, then the second path, for as long as a lamp is not confirmed."""
         await self._bounded("all", "all-off", self.lamps.all_off)
-        for lamp in self._doubtful(found):
-            found[lamp] = await self._read(self.lamps, lamp)
+        seen = await self._each(self._doubtful(found), lambda lamp: self._read(self.lamps, lamp))
+        if self.second is None:
+            return seen
         second = self.second
-        if second is None:
-            return found
-        for lamp in self._doubtful(found):
-            await self._bounded(lamp, "off by the second path", lambda lamp=lamp: second.off(lamp))  # type: ignore[misc]
-            state = await self._read(second, lamp)
-            # Where the two paths disagree, the lamp is not confirmed.
-            found[lamp] = "unknown" if state == "off" and await self._read(self.lamps, lamp) == "on" else state
-        return found
+        return seen | await self._each(self._doubtful(seen), lambda lamp: self._by(second, lamp))
+
+    async def _by(self, second: Lamps, lamp: str) -> LampState:
+        """One lamp by the second path; where the two paths disagree, the lamp is not confirmed."""
+        await self._bounded(lamp, "off by the second path", lambda: second.off(lamp))
+        state = await self._read(second, lamp)
+        return "unknown" if state == "off" and await self._read(self.lamps, lamp) == "on" else state
+
+    async def _each(
+        self, lamps: Iterable[str], make_safe: Callable[[str], Coroutine[Any, Any, LampState]]
+    ) -> dict[str, LampState]:
+        """The same for each lamp, at once and to the end: a loop that shuts down cancels all tasks, and is not heard."""
+        tasks = {lamp: asyncio.ensure_future(make_safe(lamp)) for lamp in lamps}
+        while not all(task.done() for task in tasks.values()):
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait(tasks.values())
+        return {lamp: "unknown" if task.cancelled() else task.result() for lamp, task in tasks.items()}
 
     @staticmethod
     def _doubtful(found: dict[str, LampState]) -> list[str]:
@@ -98,7 +107,7 @@ class Safing:
                 return await command()
         except (DeviceError, TimeoutError) as error:
             self._say(lamp, f"{verb}: {error or 'no answer'}")
-        except Exception as error:  # noqa: BLE001 - whatever it was, the lamp comes first
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it was, the lamp comes first
             self._say(lamp, f"{verb}: {error!r}")
         return None
 

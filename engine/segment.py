@@ -1,27 +1,32 @@
 """One segment of a run: one graph walked once, guarded, written down, with a manifest at its end."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from safelight.devices import Devices, LampState
+from safelight.devices import Devices, LampState, open_devices
 from safelight.devices.observatory import Observatory
 from safelight.devices.simulated.faults import Fault
 from safelight.engine.clock import Clock, ScaledClock, VirtualClock
 from safelight.engine.compiler import exposure_of
-from safelight.engine.errors import EngineError
+from safelight.engine.control import Listening
+from safelight.engine.errors import EngineError, JournalError
 from safelight.engine.events import Announcer
 from safelight.engine.guard import Order
+from safelight.engine.journal import Journal
+from safelight.engine.lock import Lock
+from safelight.engine.logbook import SegmentRecord
 from safelight.engine.manifest import manifest, write_manifest
 from safelight.engine.plan import Plan
-from safelight.engine.record import NoRecord, Record
 from safelight.engine.runner import Ending, Runner
 from safelight.engine.safing import Safing, uncancelled
 from safelight.engine.watch import Watch
 from safelight.states import Instrument, LampWarmup, TakenFrame, Tolerances
 
-__all__ = ["RunResult", "Segment", "instrument_of", "safing_of"]
+__all__ = ["RunResult", "Segment", "hold", "instrument_of", "safing_of"]
 
 _LINGER_S = 60.0
 """How long the guards go on looking after a lamp command without a known outcome, s on the wall."""
@@ -61,21 +66,24 @@ class Segment:
     Attributes:
         folder: where the run's frames and its manifest lie.
         before: the frames that earlier segments have brought home.
+        settle: called with the record before anything moves (a resume writes down what it has found).
         attempts: frame -> how often earlier segments have tried it.
+        notes: what a person should know beforehand.
         guarded: a guard process watches the lamps.
     """
 
     run: str
     plan: Plan
-    devices: Devices
     clock: Clock
     home: Path
     folder: Path
     announce: Announcer
-    record: Record = field(default_factory=NoRecord)
+    lock: Lock
     faults: tuple[Fault, ...] = ()
     before: tuple[TakenFrame, ...] = ()
     attempts: Mapping[str, int] = field(default_factory=dict)
+    settle: Callable[[SegmentRecord], None] | None = None
+    notes: tuple[str, ...] = ()
     guarded: bool = True
 
     async def execute(self, on_start: Callable[[Runner], None]) -> RunResult:
@@ -84,26 +92,40 @@ class Segment:
         Raises:
             CancelledError: after all that, if the caller was cancelled.
         """
+        observatory = self.plan.observatory
+        devices = open_devices(observatory, clock=self.clock, home=self.home, faults=self.faults)
+        try:
+            return await self._walk(devices, on_start)
+        finally:
+            await devices.close()
+
+    async def _walk(self, devices: Devices, on_start: Callable[[Runner], None]) -> RunResult:
         began_s = self.clock.now()
-        instrument = instrument_of(self.plan, self.devices, self.clock, self.folder, self.run)
+        instrument = instrument_of(self.plan, devices, self.clock, self.folder, self.run)
         instrument.attempts.update(self.attempts)
+        record = SegmentRecord(self.lock.journal, self.run, self.folder, self.clock)
+        record.begin(self.plan.graph.hash, self.plan.observatory.hash)
+        if self.settle is not None:
+            self.settle(record)
         runner = Runner(
             graph=self.plan.graph,
             instrument=instrument,
             observatory=self.plan.observatory,
             announce=self.announce,
-            safing=safing_of(self.plan.observatory, self.devices, self.clock, self.announce),
-            record=self.record,
+            safing=safing_of(self.plan.observatory, devices, self.clock, self.announce),
+            record=record,
         )
         self._tell_start()
         on_start(runner)
         abort = partial(runner.stop, "abort", "the task was cancelled")
-        return await uncancelled(self._execute(runner, began_s), abort)
+        return await uncancelled(self._execute(runner, record, began_s), abort)
 
-    async def _execute(self, runner: Runner, began_s: float) -> RunResult:
+    async def _execute(self, runner: Runner, record: SegmentRecord, began_s: float) -> RunResult:
+        listening = Listening(self.lock.journal.url, self.lock.owner, partial(_obey, runner), self.announce)
+        ear = asyncio.create_task(listening.listen())
         watch = self._watch(runner)
+        runner.instrument.before_lamp_on = partial(_permit, record, watch)
         if watch is not None:
-            runner.instrument.before_lamp_on = watch.permit
             try:
                 await watch.start()
             except EngineError as error:
@@ -111,6 +133,10 @@ class Segment:
         ending = await runner.run()
         if watch is not None:
             await self._dismiss(watch, runner, ending)
+        listening.finish()
+        with self.clock.still():
+            await ear
+        self._write_ending(record, ending)
         frames = self.before + ending.frames
         await self._write_manifest(frames)
         result = _result(self.run, ending, frames, self.folder, self.clock.now() - began_s)
@@ -126,7 +152,9 @@ class Segment:
         speed = None if isinstance(self.clock, VirtualClock) else 1.0
         if isinstance(self.clock, ScaledClock):
             speed = self.clock.speed
-        order = Order(self.run, self.home.absolute(), self.plan.observatory, speed, self.faults)
+        order = Order(
+            self.run, self.home.absolute(), self.plan.observatory, speed, self.faults, journal=self.lock.journal.url
+        )
         return Watch(order, self.clock, partial(runner.stop, "fault"), self.announce)
 
     async def _dismiss(self, watch: Watch, runner: Runner, ending: Ending) -> None:
@@ -137,6 +165,13 @@ class Segment:
             self.announce("guard.stays", lamps=sorted(runner.instrument.doubtful))
 
     # ---- what is told and written
+
+    def _write_ending(self, record: SegmentRecord, ending: Ending) -> None:
+        """The lamps are safe already; a journal that can't be written changes nothing about that."""
+        try:
+            record.finish(ending.outcome, ending.reason, ending.lamps)
+        except JournalError as error:
+            self.announce("journal.failed", error=str(error))
 
     async def _write_manifest(self, frames: tuple[TakenFrame, ...]) -> None:
         document = self.plan.document
@@ -156,12 +191,12 @@ class Segment:
             graph_hash=plan.graph.hash,
             observatory=plan.observatory.name,
             frames_asked=len(plan.expansion.frames),
-            frames_kept=len(self.before),
+            frames_kept=sum(frame.verdict == "good" for frame in self.before),
             total_s=plan.total_s,
             bound_s=plan.bound_s,
             folder=str(self.folder),
             choices=dict(plan.expansion.choices),
-            warnings=list(plan.expansion.warnings),
+            warnings=[*self.notes, *plan.expansion.warnings],
         )
 
     def _tell_end(self, result: RunResult) -> None:
@@ -176,6 +211,38 @@ class Segment:
             folder=str(self.folder),
             reason=result.reason,
         )
+
+
+@contextmanager
+def hold(url: str, observatory: str, run: str) -> Iterator[Lock]:
+    """Open the journal and hold the observatory.
+
+    Raises:
+        JournalError: the journal can't be opened.
+        RunRefused: another run holds the observatory.
+    """
+    journal = Journal(url)
+    try:
+        lock = Lock.take(journal, observatory, run)
+        try:
+            yield lock
+        finally:
+            with suppress(JournalError):
+                lock.release()
+    finally:
+        journal.close()
+
+
+async def _permit(record: SegmentRecord, watch: Watch | None, lamp: str, lease_s: float) -> None:
+    """Before a lamp is lit: the journal knows, then the guards know."""
+    record.lamp(lamp, "on")
+    record.commit()
+    if watch is not None:
+        await watch.permit(lamp, lease_s)
+
+
+def _obey(runner: Runner, word: str, reason: str) -> None:
+    runner.stop("pause" if word == "pause" else "abort", reason)
 
 
 def _result(run: str, ending: Ending, frames: tuple[TakenFrame, ...], folder: Path, elapsed_s: float) -> RunResult:

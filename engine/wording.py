@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from safelight.states import Expose, Exposure, FibselStep, LampOff, LampWarmup, Park, Point, Readout, Ready, State, Work
+from safelight.states import Expose, Exposure, FibselStep, LampOff, LampWarmup, Park, Point, Ready, State, Work
 
 __all__ = ["brief", "clock_face", "counted", "in_sentence", "needs", "title"]
 
@@ -67,12 +67,10 @@ def needs(work: Work | None, where: Mapping[str, str] = {}) -> str:
         place = [where.get(need.position, need.position)] if need.position else []
         return ", ".join([f"{'+'.join(need.lamps)} lit" if need.lamps else "no lamp lit", *place, *_fibre(need.fibre)])
     if isinstance(work, LampWarmup):
-        return f"lit for {brief(max(work.warmup_s))} at least"
+        return f"for {max(work.warmup_s):g} s at least"
     if isinstance(work, FibselStep) and work.frame is not None:
         return f"{work.dwell_s:.1f} s on target"
-    if isinstance(work, LampOff | Point | Park | FibselStep):
-        return "read back"
-    return "shutter closed" if isinstance(work, Readout) else ""
+    return ""
 
 
 def _exposure(exposure: Exposure) -> str:

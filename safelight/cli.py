@@ -3,9 +3,9 @@
 from typing import Annotated
 
 import typer
-from safelight.commands import by_hand, check, graph, lamps, library, plan, run
 
 from safelight import __version__
+from safelight.commands import by_hand, check, graph, lamps, library, plan, run
 
 __all__ = ["app"]
 
@@ -26,10 +26,11 @@ def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
 
 @app.callback()
 def safelight(
-    version: Annotated[  # noqa: ARG001 - its callback answers
+    *,
+    version: Annotated[
         bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of unexpected errors.")] = False,  # noqa: ARG001
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of unexpected errors.")] = False,
 ) -> None:
     """Calibration sequences of a spectrograph, run as a proved state machine: no lamp is left burning.
 
@@ -41,8 +42,13 @@ def safelight(
     """
 
 
-for command in (run.run, plan.plan, check.check, graph.graph, library.sequences, library.schema):
-    app.command()(command)
+app.command()(run.run)
+app.command()(plan.plan)
+app.command()(check.check)
+app.command()(graph.graph)
+app.command()(library.sequences)
+app.command()(library.schema)
 app.add_typer(lamps.app, name="lamps")
-for command in (by_hand.point, by_hand.fibsel, by_hand.expose):
-    app.command()(command)
+app.command()(by_hand.point)
+app.command()(by_hand.fibsel)
+app.command()(by_hand.expose)

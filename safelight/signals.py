@@ -28,14 +28,15 @@ class Stops:
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             signal.signal(signal.SIGHUP, self._on_signal)
 
-    def obey(self, act: Act) -> None:
+    def obey(self, act: Act, *, past: bool = True) -> None:
         """Call `act` at each signal, with its name and how many have come; at once if one has come before.
 
         Args:
             act: quick, and harmless at any moment: it may interrupt the main thread anywhere.
+            past: False: signals that have come before are done with.
         """
         self._act = act
-        if self.received:
+        if past and self.received:
             act(self.received[0], 1)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002

@@ -26,6 +26,7 @@ class Seen:
         dark: lamps that are not read as on, or not warm enough, and should be.
         pointing: each telescope's direction, where it can tell.
         fibre_steps: the mask, motor steps.
+        exposure_no: the number of the last exposure.
     """
 
     lamps: tuple[tuple[str, LampState], ...]
@@ -37,6 +38,7 @@ class Seen:
     busy: str | None
     pointing: tuple[tuple[str, AltAz], ...]
     fibre_steps: int | None
+    exposure_no: int
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -79,6 +81,7 @@ async def look(need: Need, instrument: Instrument) -> Seen:
         busy=_busy(spectrographs_task.result()),
         pointing=tuple((name, seen.where) for name, seen in telescopes.items() if seen.where),
         fibre_steps=mask.steps if mask else None,
+        exposure_no=max((seen.exposure_no for seen in spectrographs_task.result().values()), default=0),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Mapping
 from typing import IO, Any, TypeVar
 
 import typer
+
 from safelight.engine import Request, Runner, RunResult, perform
 from safelight.engine.aside import Aside
 from safelight.engine.events import Listener
@@ -15,11 +16,13 @@ from safelight.engine.progress import Progress
 from safelight.signals import STOPS
 from safelight.speech import ABORTED, FAULTED, INTERNAL, UNSAFE, tell
 
-__all__ = ["conduct", "conduct_run"]
+__all__ = ["conduct", "conduct_off", "conduct_run"]
 
 T = TypeVar("T")
 
 _CODES = {"done": 0, "faulted": FAULTED, "aborted": ABORTED, "paused": 5, "unsafe": UNSAFE}
+_PATIENCE_S = 3.0
+"""How long a reader of JSON lines is waited for without listening to signals, s on the wall."""
 _BUSY = "Already stopping: the lamps are being switched off and read back. This takes a few seconds; please wait."
 
 
@@ -51,17 +54,18 @@ def conduct_run(request: Request, *, as_json: bool) -> int:
         return _stopped_before(STOPS.received[0])
     progress = Progress(sys.stderr)
     lines = Aside(JsonLines(sys.stdout)) if as_json else None
-    tidy, code = False, INTERNAL
+    code = INTERNAL
     try:
-        listeners = (*progress.listeners, *([lines] if lines else []))
+        listeners: tuple[Listener, ...] = progress.listeners if lines is None else (*progress.listeners, lines)
         code = _code_of(asyncio.run(_perform(request, progress, listeners)))
     except asyncio.CancelledError:
         code = _stopped_before(STOPS.received[0] if STOPS.received else "cancelled")
     finally:
-        # The lamps are safe by now. Whoever still reads may take their time, until the next signal.
         tidy = progress.close()
-        STOPS.obey(lambda name, count: os._exit(code) if count > 1 or not name else None)
-        tidy = (lines is None or lines.close()) and tidy
+        if lines is not None and not lines.close(_PATIENCE_S):
+            # The lamps are safe by now. Whoever still reads may take their time, until the next signal.
+            STOPS.obey(lambda name, count: os._exit(code), past=False)  # noqa: ARG005
+            lines.close()
     if not tidy:
         os._exit(code)  # a thread hangs in a frozen terminal, and would hold the interpreter's end
     return code
@@ -116,3 +120,9 @@ def conduct(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(whole())
     except asyncio.CancelledError:
         raise typer.Exit(ABORTED) from None
+
+
+def conduct_off(work: Coroutine[Any, Any, T]) -> T:
+    """Carry out a switching off of lamps, which no signal breaks off."""
+    STOPS.obey(lambda name, count: tell(f"{name}: {_BUSY}"))  # noqa: ARG005
+    return asyncio.run(work)

@@ -18,7 +18,7 @@ __all__ = [
     "Speed",
 ]
 
-Sequence = Annotated[str, typer.Argument(metavar="SEQUENCE", help="A sequence of the library, or a file (YAML, JSON).")]
+Sequence = Annotated[str, typer.Argument(help="A sequence of the library, or a file (YAML, JSON).")]
 ObservatoryName = Annotated[
     str,
     typer.Option(

@@ -1,9 +1,9 @@
 """`safelight run`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
+
 from safelight.commands.options import (
     AsJson,
     Faults,
@@ -17,14 +17,12 @@ from safelight.commands.options import (
     Speed,
 )
 
-if TYPE_CHECKING:
-    from safelight.engine import Request
-
 __all__ = ["run"]
 
 
 def run(
     sequence: Sequence,
+    *,
     observatory: ObservatoryName = "simulated",
     home: Home = None,
     frames: FramesFolder = Path("frames"),
@@ -44,7 +42,7 @@ def run(
     from safelight.devices.simulated.faults import load_faults  # noqa: PLC0415
     from safelight.engine import Request  # noqa: PLC0415
 
-    request: Request = Request(
+    request = Request(
         sequence=sequence,
         observatory=observatory,
         home=home,

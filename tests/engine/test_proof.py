@@ -266,8 +266,9 @@ def test_a_tolerated_lamp_must_be_declared(plan: Planner) -> None:
     work = right.by_id["expose/bias-001"].work
     assert isinstance(work, Expose)
     assert work.exposure.need.tolerated == ("Neon",)
-    strict = Expose(replace(work.exposure, need=Need()))
-    assert "bias-001 integrates with Neon" in refused(with_state(right, "expose/bias-001", work=strict)).promise
+    strict = with_state(right, "expose/bias-001", work=Expose(replace(work.exposure, need=Need())))
+    strict = with_state(strict, "ready/bias-001", work=Ready("bias-001", Need()))
+    assert "bias-001 integrates with Neon" in refused(strict).promise
 
 
 # ---- frames

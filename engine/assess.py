@@ -1,0 +1,194 @@
+"""What is left of a run: the journal and the disk are asked which frames are safely there.
+
+Nothing is changed here: an `Assessment` says what is so, and `settle` (when the run is really resumed) writes it down.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from safelight.engine import tables
+from safelight.engine.found import Found, find_frames
+from safelight.engine.journal import Journal
+from safelight.engine.logbook import RunPage, SegmentRecord, taken_frames
+from safelight.sequences import Frame
+from safelight.states import FrameFile, StateError, TakenFrame
+from safelight.states.readout import fingerprint
+
+__all__ = ["Assessment", "assess", "settle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What is so.
+
+    Attributes:
+        kept: good frames, whole on the disk, journaled; bad ones too, as the record of what happened.
+        adopted: good frames that are whole on the disk although the journal does not know them.
+        lost: frames that the journal knows as good and that are not whole any more, with the reason.
+        aside: files on the disk that belong to no frame that counts, with the reason.
+        retaken: frames that were begun and have to be taken again, with the reason.
+        left: the frames still to be taken, in order.
+        attempts: frame -> how often it has been tried.
+    """
+
+    kept: tuple[TakenFrame, ...]
+    adopted: tuple[TakenFrame, ...]
+    lost: tuple[tuple[TakenFrame, str], ...]
+    aside: tuple[tuple[Path, str], ...]
+    retaken: Mapping[str, str]
+    left: tuple[Frame, ...]
+    attempts: Mapping[str, int]
+
+    @property
+    def frames(self) -> tuple[TakenFrame, ...]:
+        """All that is on the disk and counts."""
+        return self.kept + self.adopted
+
+
+def assess(
+    journal: Journal, page: RunPage, frames: Iterable[Frame], folder: Path, cameras: int, *, verify: bool = False
+) -> Assessment:
+    """Look at the journal and the disk.
+
+    Args:
+        journal: where the run is written down.
+        page: the run.
+        frames: all that the sequence asks for, in order.
+        folder: where its frames lie.
+        cameras: how many files make a frame.
+        verify: compare the sha256 of every file, not only its size.
+    """
+    asked = tuple(frames)
+    names = {frame.id for frame in asked}
+    sizes = _sizes(folder)
+    kept: list[TakenFrame] = []
+    lost: list[tuple[TakenFrame, str]] = []
+    for taken in taken_frames(journal, page.run, folder):
+        why = _missing(taken, sizes, folder, verify=verify) if taken.verdict == "good" else None
+        if why is None:
+            kept.append(taken)
+        else:
+            lost.append((taken, why))
+    done = {taken.frame for taken in kept if taken.verdict == "good"}
+    known = {file.path for taken in kept for file in taken.files}
+    strangers = [folder / name for name in sizes if folder / name not in known and name.endswith((".fits", ".fits.gz"))]
+    found = find_frames(strangers, run=page.run, cameras=cameras)
+    adopted, aside = _sort_out(found, names, done)
+    done |= {taken.frame for taken in adopted}
+    attempts = _attempts(journal, page.run)
+    return Assessment(
+        kept=tuple(kept),
+        adopted=tuple(adopted),
+        lost=tuple(lost),
+        aside=tuple(aside),
+        retaken=_retaken(attempts, lost, done, names),
+        left=tuple(frame for frame in asked if frame.id not in done),
+        attempts=attempts,
+    )
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Name -> bytes of everything in the folder, in one pass."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+    except FileNotFoundError:
+        return {}
+
+
+def _missing(taken: TakenFrame, sizes: Mapping[str, int], folder: Path, *, verify: bool) -> str | None:
+    """Why a frame that was good does not count any more; None if it does."""
+    for file in taken.files:
+        name = file.path.name
+        size = sizes.get(name) if file.path.parent == folder else _size(file.path)
+        if size is None:
+            return f"{name} is missing"
+        if size != file.bytes:
+            return f"{name} has {size} bytes instead of {file.bytes}"
+        if verify and _digest(file) != file.sha256:
+            return f"{name} has been changed: its sha256 is another one"
+    return None
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _digest(file: FrameFile) -> str | None:
+    try:
+        return fingerprint(file.path).sha256
+    except StateError:
+        return None
+
+
+def _sort_out(
+    found: Iterable[Found], names: set[str], done: set[str]
+) -> tuple[list[TakenFrame], list[tuple[Path, str]]]:
+    """Adopt what is whole and still wanted, the newest attempt first; everything else goes aside."""
+    adopted: dict[str, TakenFrame] = {}
+    aside: list[tuple[Path, str]] = []
+    for candidate in sorted(found, key=lambda item: -item.exposure_no):
+        why = candidate.problem
+        if why is None and candidate.frame not in names:
+            why = f"{candidate.frame} is no frame of this sequence"
+        if why is None and (candidate.frame in done or candidate.frame in adopted):
+            why = f"{candidate.frame} is there already"
+        if why is None:
+            taken = candidate.taken
+            adopted[taken.frame] = replace(taken, reason="found on the disk, whole, at the resume")
+        else:
+            aside += [(path, why) for path in candidate.paths]
+    return sorted(adopted.values(), key=lambda taken: taken.exposure_no), aside
+
+
+def _attempts(journal: Journal, run: str) -> dict[str, int]:
+    """How often the integration of each frame was begun."""
+    mine = (tables.states.c.run == run) & (tables.states.c.kind == "expose")
+    query = sa.select(tables.states.c.frame, sa.func.count().label("tries")).where(mine).group_by(tables.states.c.frame)
+    return {row["frame"]: row["tries"] for row in journal.read(query)}
+
+
+def _retaken(
+    attempts: Mapping[str, int], lost: Iterable[tuple[TakenFrame, str]], done: set[str], names: set[str]
+) -> dict[str, str]:
+    reasons = dict.fromkeys(
+        (frame for frame in attempts if frame not in done and frame in names), "begun, never finished"
+    )
+    reasons.update({taken.frame: why for taken, why in lost if taken.frame not in done})
+    return reasons
+
+
+def settle(assessment: Assessment, record: SegmentRecord, *, folder: Path) -> None:
+    """Write the assessment down, and move aside what does not count; nothing is deleted.
+
+    Raises:
+        JournalError, OSError: then nothing has been lost.
+    """
+    for taken, why in assessment.lost:
+        record.lose(taken, why)
+    for taken in assessment.adopted:
+        record.keep(taken)
+    record.commit()
+    for path, _ in assessment.aside:
+        _move_aside(path, folder / "aside")
+    for taken, _ in assessment.lost:
+        for file in taken.files:
+            if file.path.exists():
+                _move_aside(file.path, folder / "aside")
+
+
+def _move_aside(path: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / path.name
+    number = 1
+    while target.exists():
+        number += 1
+        target = folder / f"{path.name}.{number}"
+    path.rename(target)

@@ -1,0 +1,266 @@
+"""The journal's pages for one run: written while it goes on, read when it is resumed or shown."""
+
+import json
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from safelight import __version__
+from safelight.devices import Timekeeper
+from safelight.engine import tables
+from safelight.engine.errors import RunRefused
+from safelight.engine.journal import Journal
+from safelight.engine.words import in_words
+from safelight.states import FrameFile, LampOff, State, TakenFrame
+
+__all__ = ["RunPage", "SegmentRecord", "last_unfinished", "run_page", "taken_frames", "write_run"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """What a run was asked to do; pinned when it was made.
+
+    Attributes:
+        sequence_text: letter by letter; a resume uses this, not today's file.
+        options: overlap, park_after, point.
+        choices: fibres that were chosen for the run.
+        outcome: of its last segment; None while one is running, or was killed.
+    """
+
+    run: str
+    created: str
+    sequence: str
+    sequence_text: str
+    sequence_origin: str
+    sequence_hash: str
+    observatory: str
+    observatory_source: str
+    observatory_text: str
+    observatory_hash: str
+    options: Mapping[str, Any]
+    choices: Mapping[str, str]
+    folder: Path
+    frames_asked: int
+    outcome: str | None = None
+
+
+def write_run(journal: Journal, page: RunPage) -> None:
+    """Enter a new run and commit."""
+    values = {name: getattr(page, name) for name in RunPage.__slots__}
+    values |= {"options": json.dumps(page.options), "choices": json.dumps(page.choices), "folder": str(page.folder)}
+    journal.write(sa.insert(tables.runs), values)
+    journal.commit()
+
+
+def run_page(journal: Journal, run: str) -> RunPage:
+    """The page of one run.
+
+    Raises:
+        RunRefused: there is no such run; names the nearest.
+    """
+    rows = journal.read(sa.select(tables.runs).where(tables.runs.c.run == run))
+    if not rows:
+        likely = journal.read(sa.select(tables.runs.c.run).where(tables.runs.c.run.contains(run, autoescape=True)))
+        hint = f"; did you mean {likely[-1]['run']}?" if likely else "; `safelight runs` lists them"
+        raise RunRefused(f"there is no run {run!r} in the journal {journal}{hint}")
+    row = dict(rows[0])
+    row |= {"options": json.loads(row["options"]), "choices": json.loads(row["choices"]), "folder": Path(row["folder"])}
+    return RunPage(**row)
+
+
+def last_unfinished(journal: Journal) -> RunPage:
+    """The newest run that has not ended in done.
+
+    Raises:
+        RunRefused: there is none.
+    """
+    unfinished = tables.runs.c.outcome.is_(None) | (tables.runs.c.outcome != "done")
+    query = (
+        sa.select(tables.runs.c.run).where(unfinished).order_by(tables.runs.c.created.desc(), tables.runs.c.run.desc())
+    )
+    rows = journal.read(query.limit(1))
+    if not rows:
+        raise RunRefused(f"nothing to resume: every run in the journal {journal} is done")
+    return run_page(journal, rows[0]["run"])
+
+
+def taken_frames(journal: Journal, run: str, folder: Path) -> tuple[TakenFrame, ...]:
+    """Every frame of a run that came onto the disk, in the order in which they came; `lost` ones left out."""
+    query = sa.select(tables.frames).where(tables.frames.c.run == run, tables.frames.c.verdict != "lost")
+    return tuple(
+        TakenFrame(
+            frame=row["frame"],
+            attempt=row["attempt"],
+            exposure_no=row["exposure_no"],
+            files=tuple(FrameFile(folder / path, size, digest) for path, size, digest in json.loads(row["files"])),
+            verdict=row["verdict"],
+            reason=row["reason"],
+        )
+        for row in journal.read(query.order_by(tables.frames.c.number))
+    )
+
+
+@dataclass(slots=True)
+class SegmentRecord:
+    """Writes one segment (fulfils `Record`)."""
+
+    journal: Journal
+    run: str
+    folder: Path
+    clock: Timekeeper
+    segment: int = 0
+    _number: int = 0
+    _frame_number: int = 0
+    _open: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def begin(self, graph_hash: str, observatory_hash: str) -> None:
+        """Enter the segment and commit."""
+        of_run = tables.segments.c.run == self.run
+        last = self.journal.read(sa.select(sa.func.max(tables.segments.c.segment).label("last")).where(of_run))
+        self.segment = (last[0]["last"] or 0) + 1
+        mine = tables.frames.c.run == self.run
+        frames = self.journal.read(sa.select(sa.func.max(tables.frames.c.number).label("last")).where(mine))
+        self._frame_number = frames[0]["last"] or 0
+        self.journal.write(
+            sa.insert(tables.segments),
+            {
+                "run": self.run,
+                "segment": self.segment,
+                "graph_hash": graph_hash,
+                "observatory_hash": observatory_hash,
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "version": __version__,
+                "started": self._now(),
+            },
+        )
+        self.journal.write(sa.update(tables.runs).where(tables.runs.c.run == self.run), {"outcome": None})
+        self.journal.commit()
+
+    def intend(self, state: State, attempt: int, note: Mapping[str, Any] | None = None) -> None:
+        """The state's action is about to begin."""
+        self._number += 1
+        self._open[state.id] = (self._number, self.clock.now())
+        self.journal.write(
+            _INSERT_STATE,
+            {
+                "run": self.run,
+                "segment": self.segment,
+                "number": self._number,
+                "state": state.id,
+                "kind": state.kind,
+                "frame": state.frame,
+                "attempt": attempt,
+                "intended": self._now(),
+                "note": json.dumps(note) if note else None,
+            },
+        )
+
+    def achieve(self, state: State) -> None:
+        """The state's action has been done and read back."""
+        self._close(state, "done", None)
+        if isinstance(state.work, LampOff):
+            for lamp in state.work.lamps:
+                self.lamp(lamp, "off", "off", state.id)
+
+    def fail(self, state: State, error: BaseException | None) -> None:
+        """The state's action has failed, or was stopped."""
+        self._close(state, "stopped" if error is None else "failed", None if error is None else in_words(error))
+
+    def _close(self, state: State, outcome: str, error: str | None) -> None:
+        number, began_s = self._open.pop(state.id, (0, 0.0))
+        self.journal.write(
+            _UPDATE_STATE,
+            {
+                "the_run": self.run,
+                "the_segment": self.segment,
+                "the_number": number,
+                "ended": self._now(),
+                "outcome": outcome,
+                "duration_s": round(self.clock.now() - began_s, 3),
+                "error": error,
+            },
+        )
+
+    def keep(self, taken: TakenFrame) -> None:
+        """A frame is on the disk, good or bad."""
+        self._frame_number += 1
+        self.journal.write(
+            sa.insert(tables.frames),
+            {
+                "run": self.run,
+                "number": self._frame_number,
+                "segment": self.segment,
+                "frame": taken.frame,
+                "attempt": taken.attempt,
+                "exposure_no": taken.exposure_no,
+                "verdict": taken.verdict,
+                "reason": taken.reason,
+                "kept": self._now(),
+                "files": json.dumps([[self._relative(file.path), file.bytes, file.sha256] for file in taken.files]),
+            },
+        )
+
+    def lose(self, taken: TakenFrame, why: str) -> None:
+        """A frame that was recorded as good is not whole on the disk any more."""
+        mine = (tables.frames.c.run == self.run) & (tables.frames.c.frame == taken.frame)
+        statement = sa.update(tables.frames).where(mine & (tables.frames.c.exposure_no == taken.exposure_no))
+        self.journal.write(statement, {"verdict": "lost", "reason": why})
+
+    def lamp(self, lamp: str, action: str, seen: str | None = None, why: str | None = None) -> None:
+        """A lamp is about to be commanded, or was read back."""
+        write_lamp_events(self.journal, self.run, [(lamp, action, seen)], who="runner", why=why, time=self._now())
+
+    def finish(self, outcome: str, reason: str | None, lamps: Mapping[str, str]) -> None:
+        """The segment has ended; commits."""
+        mine = (tables.segments.c.run == self.run) & (tables.segments.c.segment == self.segment)
+        values = {"ended": self._now(), "outcome": outcome, "reason": reason, "lamps": json.dumps(dict(lamps))}
+        self.journal.write(sa.update(tables.segments).where(mine), values)
+        self.journal.write(sa.update(tables.runs).where(tables.runs.c.run == self.run), {"outcome": outcome})
+        for lamp, seen in lamps.items():
+            self.lamp(lamp, "off", seen, "safing")
+        self.commit()
+
+    def commit(self) -> None:
+        """Return when everything is safe on disk."""
+        self.journal.commit()
+
+    def _now(self) -> str:
+        return self.clock.utc().isoformat(timespec="milliseconds")
+
+    def _relative(self, path: Path) -> str:
+        return str(path.relative_to(self.folder)) if path.is_relative_to(self.folder) else str(path)
+
+
+def write_lamp_events(
+    journal: Journal, run: str, events: Iterable[tuple[str, str, str | None]], *, who: str, why: str | None, time: str
+) -> None:
+    """Enter (lamp, action, as read back) of one moment; `who` is runner, guard or hand."""
+    rows = [
+        {"run": run, "time": time, "lamp": lamp, "action": action, "seen": seen, "who": who, "why": why}
+        for lamp, action, seen in events
+    ]
+    journal.write(_INSERT_LAMP, rows)
+
+
+_INSERT_STATE = sa.insert(tables.states)
+_INSERT_LAMP = sa.insert(tables.lamp_events)
+_UPDATE_STATE = (
+    sa.update(tables.states)
+    .where(
+        tables.states.c.run == sa.bindparam("the_run"),
+        tables.states.c.segment == sa.bindparam("the_segment"),
+        tables.states.c.number == sa.bindparam("the_number"),
+    )
+    .values(
+        ended=sa.bindparam("ended"),
+        outcome=sa.bindparam("outcome"),
+        duration_s=sa.bindparam("duration_s"),
+        error=sa.bindparam("error"),
+    )
+)

@@ -1,0 +1,114 @@
+"""`safelight plan`."""
+
+from typing import TYPE_CHECKING, Any
+
+from safelight.commands.options import AsJson, NoOverlap, NoPoint, ObservatoryName, Park, Sequence
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from safelight.engine import Plan
+    from safelight.engine.schedule import Slot
+
+__all__ = ["plan"]
+
+
+def plan(
+    sequence: Sequence,
+    *,
+    observatory: ObservatoryName = "simulated",
+    no_overlap: NoOverlap = False,
+    park: Park = False,
+    no_point: NoPoint = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a run would do, and how long it would take; nothing is touched.
+
+    States that run beside each other stand under one another, marked with a bar.
+    """
+    from safelight.engine import Request, plan_of  # noqa: PLC0415 - a command pays for what it uses
+    from safelight.speech import put_json  # noqa: PLC0415
+
+    request = Request(
+        sequence=sequence,
+        observatory=observatory,
+        overlap=False if no_overlap else None,
+        point=not no_point,
+        park_after=True if park else None,
+    )
+    planned = plan_of(request)
+    if as_json:
+        put_json(planned.as_json())
+    else:
+        _show(planned)
+
+
+_PAPER = 110
+"""Columns where nobody tells how many there are."""
+
+
+def _show(plan: "Plan") -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _PAPER
+    console.print(_table(plan))
+    for line in _summary(plan):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _table(plan: "Plan") -> "RenderableType":
+    from rich import box  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    heading = Text(f"{plan.document.name} on {plan.observatory.name}", style="bold")
+    table = Table(box=box.SIMPLE_HEAD, title=heading, title_justify="left", pad_edge=False)
+    table.add_column("state", no_wrap=True, overflow="ellipsis", min_width=24)
+    table.add_column("needs", no_wrap=True, overflow="ellipsis")
+    for name in ("starts at", "second", "lasts"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for slot in plan.schedule.slots:
+        table.add_row(*(Text(cell) for cell in _row(plan, slot)), style=_STYLES.get(slot.state.kind, ""))
+    return table
+
+
+_STYLES = {"expose": "bold", "lamp-warmup": "yellow", "ready": "dim", "safing": "green", "lamp-off": "green"}
+
+
+def _row(plan: "Plan", slot: "Slot") -> tuple[str, ...]:
+    from safelight.engine.wording import clock_face, needs, title  # noqa: PLC0415
+
+    state = slot.state
+    depth = sum(1 for box in plan.graph.ancestors(state.id) if box.shape == "parallel")
+    words = "safing: all lamps off" if state.id == "safing" else title(state)
+    start, second = clock_face(slot.start_s), f"{slot.start_s:.1f}"
+    return "│ " * depth + words, needs(state.work), start, second, f"{slot.duration_s:.1f} s"
+
+
+def _summary(plan: "Plan") -> list[str]:
+    from safelight.engine.wording import brief, clock_face, counted  # noqa: PLC0415
+
+    over = 100 * (plan.total_s / plan.bound_s - 1) if plan.bound_s else 0.0
+    lines = [
+        f"total    {clock_face(plan.total_s)} ({plan.total_s:.1f} s)",
+        f"bound    {clock_face(plan.bound_s)} ({plan.bound_s:.1f} s): no shorter run is possible; {over:.2f} % over",
+        f"frames   {_frames(plan)}",
+    ]
+    burning = [f"{lamp} {brief(on_s)}" for lamp, on_s in plan.schedule.lamp_on_s.items()]
+    lines.append(f"lamps on {', '.join(burning) or 'none'}")
+    if plan.expansion.choices:
+        chosen = ", ".join(f"{key} {fibre}" for key, fibre in plan.expansion.choices.items())
+        lines.append(f"chosen   {chosen} (counted with; a run chooses anew)")
+    lines += [f"note     {warning}" for warning in plan.expansion.warnings]
+    count = counted(plan.proof.configurations, "configuration")
+    lines.append(f"proved   every way out ends with lamps off ({count}; `safelight check` tells more)")
+    return lines
+
+
+def _frames(plan: "Plan") -> str:
+    from collections import Counter  # noqa: PLC0415
+
+    kinds: Any = Counter(frame.flavour for frame in plan.expansion.frames)
+    return f"{len(plan.expansion.frames)} ({', '.join(f'{count} {flavour}' for flavour, count in kinds.items())})"

@@ -1,0 +1,286 @@
+import asyncio
+import io
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from safelight.devices.simulated.faults import Fault
+from safelight.engine import Plan, Request, RunResult, perform, plan_of
+from safelight.engine.aside import Aside
+from safelight.engine.display import LiveDisplay, PlainDisplay
+from safelight.engine.lines import Line, alarm, line_of, summary
+from safelight.engine.picture import Picture
+from safelight.engine.progress import progress_for
+from safelight.engine.wording import brief, clock_face
+
+START = datetime(2026, 1, 2, 3, 0, 0, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    """So many seconds after the start."""
+    return START + timedelta(seconds=seconds)
+
+
+def told(event: str, seconds: float, **facts: Any) -> dict[str, Any]:
+    """An event as a run tells it."""
+    return {"event": event, "time": at(seconds).isoformat(), "run": "r", **facts}
+
+
+def started(plan: Plan) -> dict[str, Any]:
+    """The first event of a run."""
+    return told(
+        "run.started",
+        0,
+        sequence="normal",
+        observatory="simulated",
+        folder="/f",
+        frames_asked=len(plan.graph.exposures),
+        total_s=plan.total_s,
+    )
+
+
+def state(plan: Plan, name: str, seconds: float, verb: str = "started", **facts: Any) -> dict[str, Any]:
+    """An event of one state."""
+    one = plan.graph.by_id[name]
+    facts = {"attempt": 1, "expected_s": one.expected_s, **facts}
+    return told(f"state.{verb}", seconds, state=name, kind=one.kind, frame=one.frame, **facts)
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    """The plan of `normal`."""
+    return plan_of(Request("normal"))
+
+
+@pytest.fixture
+def picture(plan: Plan) -> Picture:
+    """A run of `normal` that has just begun."""
+    picture = Picture()
+    picture.know(plan.graph, 0.2, 0.2)
+    picture.hear(started(plan))
+    return picture
+
+
+def run_with(
+    tmp_path: Path, stream: io.StringIO, faults: tuple[Fault, ...] = (), sequence: str = "demo"
+) -> tuple[RunResult, str]:
+    """A run in virtual time and what it showed on a stream."""
+    request = Request(sequence, home=tmp_path / "home", frames=tmp_path / "frames", speed="max", faults=faults)
+    with progress_for(True, stream) as progress:
+        assert progress is not None
+        work = perform(request, listeners=progress.listeners, on_start=progress.follow, guarded=False)
+        result = asyncio.run(work)
+    return result, stream.getvalue()
+
+
+# ---- the picture
+
+
+def test_time_left_follows_the_plan(plan: Plan, picture: Picture) -> None:
+    """On time, elapsed and left add up to the plan's total at every beginning of a state."""
+    for slot in plan.schedule.slots:
+        picture.hear(state(plan, slot.state.id, slot.start_s))
+        now = at(slot.start_s)
+        assert picture.elapsed_s(now) + picture.left_s(now) == pytest.approx(plan.total_s, abs=1e-6)
+        picture.hear(state(plan, slot.state.id, slot.end_s, "ended"))
+
+
+def test_time_left_grows_with_delay(plan: Plan, picture: Picture) -> None:
+    """A state that begins late, or lasts too long, moves the end."""
+    slot = next(slot for slot in plan.schedule.slots if slot.state.id == "expose/LDLS-90s-001")
+    picture.hear(state(plan, slot.state.id, slot.start_s + 30))
+    on_time = plan.total_s - slot.start_s
+    assert picture.left_s(at(slot.start_s + 30)) == pytest.approx(on_time)
+    overdue = at(slot.start_s + 30 + slot.duration_s + 50)
+    assert picture.left_s(overdue) == pytest.approx(plan.total_s - slot.end_s)
+
+
+def test_lit_lamps(plan: Plan, picture: Picture) -> None:
+    """A lamp counts as lit from the beginning of its warm-up until it is read back as off, and no less."""
+    picture.hear(state(plan, "lamp-warmup/LDLS-90s-001", 10))
+    assert picture.lit == {"LDLS": at(10)}
+    picture.hear(state(plan, "lamp-warmup/LDLS-90s-001", 12, "failed", error="no answer", retry_in_s=1.0))
+    assert picture.lit == {"LDLS": at(10)}
+    picture.hear(state(plan, "lamp-off/LDLS-90s-001", 400))
+    assert "LDLS" in picture.lit
+    picture.hear(state(plan, "lamp-off/LDLS-90s-001", 401, "ended"))
+    assert picture.lit == {}
+
+
+def test_retry_takes_the_whole_scope_back(plan: Plan, picture: Picture) -> None:
+    """What was at work beside a failed state is no longer shown after the retry."""
+    picture.hear(state(plan, "expose/Quartz-270s-001", 0))
+    picture.hear(state(plan, "fibsel-step/Quartz-270s-001/01-P1-2", 0))
+    picture.hear(state(plan, "expose/Quartz-270s-001", 5, "failed", error="broken", retry_in_s=1.0))
+    picture.hear(told("state.retried", 6, state="frame/Quartz-270s-001", attempt=2))
+    assert picture.active(at(6)) == []
+    assert list(picture.troubles) == ["expose Quartz-270s-001: broken"]
+
+
+def test_unknown_events_are_passed_over(picture: Picture) -> None:
+    """An event of a later version changes nothing, and a trouble among them is told."""
+    event = told("guard.lost", 1, pid=7, reason="killed")
+    picture.hear(event)
+    assert line_of(event, picture) == Line("03:00:01  guard.lost: killed", "warning")
+    assert line_of(told("guard.started", 1), picture) is None
+
+
+# ---- words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "face", "words"),
+    [
+        (0.2, "0:00:00", "0.2 s"),
+        (55.0, "0:00:55", "55 s"),
+        (302.2, "0:05:02", "5 min 02 s"),
+        (9_000.0, "2:30:00", "2 h 30 min"),
+    ],
+)
+def test_times_in_words(seconds: float, face: str, words: str) -> None:
+    """Times are read at a glance."""
+    assert clock_face(seconds) == face
+    assert brief(seconds) == words
+
+
+def test_alarm_names_lamp_reading_and_remedy() -> None:
+    """Whoever is shouted at learns which lamp, what was read, and what to do by hand."""
+    text = "\n".join(alarm({"Argon": "off", "Neon": "on", "LDLS": "unknown"}, {"LDLS": "status: no answer"}))
+    assert "Neon and LDLS are NOT confirmed off" in text
+    assert "Neon: read back as ON" in text
+    assert "LDLS: read back as UNKNOWN (status: no answer)" in text
+    assert "by hand" in text
+    assert "Argon" not in text
+    assert alarm({"Argon": "off"}, {}) == []
+
+
+def test_summary_tells_the_reason() -> None:
+    """The end says outcome, frames, bad frames, lamps, reason and folder."""
+    end = told(
+        "run.finished",
+        9,
+        outcome="faulted",
+        frames=1,
+        frames_asked=4,
+        bad_frames=2,
+        lamps={"Argon": "off"},
+        elapsed_s=61.0,
+        folder="/f/r",
+        reason="the mask is stuck",
+    )
+    text = "\n".join(line.text for line in summary(end))
+    assert "faulted: 1 of 4 frames in 0:01:01" in text
+    for words in ("the mask is stuck", "2 frames", "all 1 read back as off", "/f/r"):
+        assert words in text
+
+
+# ---- displays
+
+
+def test_lines_of_a_run(tmp_path: Path) -> None:
+    """Without a terminal a run is told in plain lines: states, frames, and the end."""
+    result, text = run_with(tmp_path, io.StringIO())
+    assert result.outcome == "done"
+    for words in ("demo on simulated: 2 frames", "warm up Quartz", "frame bias-001 is on disk", "done: 2 of 2 frames"):
+        assert words in text
+    assert "\033" not in text
+
+
+def test_lines_tell_failures(tmp_path: Path) -> None:
+    """A failure and the try after it are told."""
+    fault = Fault.model_validate({"device": "spectrographs", "verb": "read_out", "nth": 1, "what": "error"})
+    result, text = run_with(tmp_path, io.StringIO(), (fault,), "bias")
+    assert result.outcome == "done"
+    assert "read out bias-001 failed:" in text
+    assert "trying again in" in text
+    assert "try 2" in text
+
+
+def test_unsafe_is_loud() -> None:
+    """A lamp that can't be confirmed off rings the bell and is named in a frame of exclamation marks."""
+    shown = io.StringIO()
+    PlainDisplay(lambda line: print(line, file=shown)).shout(alarm({"Quartz": "on"}, {}))
+    assert shown.getvalue().startswith("\a!!!!")
+    assert "Quartz" in shown.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 110, 200])
+def test_live_display_fits(plan: Plan, picture: Picture, width: int) -> None:
+    """On any terminal the live picture shows run, states, lamps and frames, and no line is too long."""
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=width, height=30, color_system=None, legacy_windows=False)
+    display = LiveDisplay(picture, lambda: at(1700), console)
+    picture.hear(state(plan, "readout/LDLS-90s-001", 1690))
+    picture.hear(state(plan, "lamp-warmup/Quartz-270s-001", 1690, attempt=2))
+    display.draw()
+    display.say(Line("frame LDLS-90s-001 is on disk", "good"))
+    display.draw()
+    display.close()
+    text = out.getvalue()
+    for words in ("normal", "left", "read out LDLS", "warm up Quartz", "10 of 55 s", "frames 0 of 12", "Quartz lit"):
+        assert words in text
+    lines = "".join(part.split("m", 1)[-1] if part[:1].isdigit() else part for part in text.split("\033[")).split("\n")
+    assert all(len(line.rsplit("\r", 1)[-1]) <= width + 4 for line in lines)
+
+
+def test_nothing_is_shown_without_a_terminal() -> None:
+    """Left to itself, progress is shown on a terminal or in a notebook only."""
+    with progress_for(None, io.StringIO()) as progress:
+        assert progress is None
+    with progress_for(False, io.StringIO()) as progress:
+        assert progress is None
+
+
+# ---- aside
+
+
+class Broken:
+    """An audience that can't be reached."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+
+    def hear(self, event: Mapping[str, Any]) -> None:
+        """Fail."""
+        self.heard += 1
+        raise BrokenPipeError
+
+    def rest(self) -> None:
+        """Nothing."""
+
+    def end(self) -> None:
+        """Nothing."""
+
+
+def test_a_broken_audience_is_left_alone() -> None:
+    """Who can't be reached is told nothing more, and holds nobody."""
+    audience = Broken()
+    aside = Aside(audience)
+    for number in range(3):
+        aside({"event": "x", "number": number})
+    assert aside.close(5)
+    assert audience.heard == 1
+
+
+def test_a_closed_stream_holds_no_run(tmp_path: Path) -> None:
+    """A run goes on to its end when the terminal has gone."""
+    request = Request("bias", home=tmp_path / "home", frames=tmp_path / "frames", speed="max")
+    gone = open(tmp_path / "gone", "w", encoding="utf-8")  # noqa: SIM115, PTH123 - closed while in use
+    with progress_for(True, gone) as progress:
+        assert progress is not None
+        gone.close()
+        result = asyncio.run(perform(request, listeners=progress.listeners, on_start=progress.follow, guarded=False))
+    assert result.outcome == "done"
+
+
+def test_rich_is_not_imported_for_silence() -> None:
+    """The engine does not import rich unless something is shown."""
+    import subprocess  # noqa: PLC0415
+
+    code = "import sys, safelight.engine.calibrate; print('rich' in sys.modules)"
+    told_ = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told_.stdout.strip() == "False"
