@@ -8,12 +8,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from safelight.engine.calibrate import Request, RunResult, calibrate, perform, plan_of
+    from safelight.engine.calibrate import RunResult, calibrate, perform
     from safelight.engine.clock import Clock, ScaledClock, VirtualClock, clock_for
     from safelight.engine.compiler import Options, compile_graph
     from safelight.engine.errors import EngineError, ProofError, RunRefused
     from safelight.engine.plan import Plan, make_plan, site_of
     from safelight.engine.proof import Proof, prove
+    from safelight.engine.request import Request, plan_of
     from safelight.engine.runner import Runner
     from safelight.engine.schedule import Schedule, schedule
 
@@ -43,12 +44,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "calibrate": ("Request", "RunResult", "calibrate", "perform", "plan_of"),
+    "calibrate": ("RunResult", "calibrate", "perform"),
     "clock": ("Clock", "ScaledClock", "VirtualClock", "clock_for"),
     "compiler": ("Options", "compile_graph"),
     "errors": ("EngineError", "ProofError", "RunRefused"),
     "plan": ("Plan", "make_plan", "site_of"),
     "proof": ("Proof", "prove"),
+    "request": ("Request", "plan_of"),
     "runner": ("Runner",),
     "schedule": ("Schedule", "schedule"),
 }

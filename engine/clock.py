@@ -78,6 +78,14 @@ class Clock:
         return nullcontext()
 
 
+_COMPUTING_S = 2.0
+"""What pixels, files and imports may take within any deadline, s on the wall: the computer is not hurried with time."""
+
+
+_GRACE_S = 1.0
+"""What a hurried clock adds to every deadline, s on the wall: a busy machine is not a slow instrument."""
+
+
 class ScaledClock(Clock):
     """Observatory seconds that pass `speed` times faster than on the wall."""
 
@@ -96,8 +104,8 @@ class ScaledClock(Clock):
         await asyncio.sleep(max(0.0, seconds) / self.speed)
 
     def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
-        """Cancel the body after so many observatory seconds and raise TimeoutError in its place."""
-        return asyncio.timeout(max(0.0, seconds) / self.speed)
+        """Cancel the body after so many observatory seconds, and what the computer may take, and raise TimeoutError."""
+        return asyncio.timeout(max(0.0, seconds) / self.speed + _COMPUTING_S)
 
 
 class VirtualClock(Clock):

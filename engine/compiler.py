@@ -14,6 +14,7 @@ from safelight.engine.durations import Durations, Start
 from safelight.engine.errors import EngineError
 from safelight.sequences import Frame
 from safelight.states import (
+    Adopt,
     Expose,
     Exposure,
     FibselStep,
@@ -41,11 +42,13 @@ class Options:
         overlap: run the next set-up beside the read-out; False compiles the cautious serial chain.
         park_after: send the telescopes to their park position at the end.
         start: where the instrument stands, for estimates.
+        pending: an exposure that is still in the spectrographs, to be read out before anything else.
     """
 
     overlap: bool = True
     park_after: bool = False
     start: Start = Start()
+    pending: Adopt | None = None
 
 
 def exposure_of(frame: Frame) -> Exposure:
@@ -80,7 +83,9 @@ def compile_graph(
     """
     compiler = _Compiler(observatory, options)
     exposures = tuple(exposure_of(frame) for frame in frames)
-    blocks = (compiler.all_off(), *compiler.frames(exposures))
+    if options.pending is not None:
+        exposures = tuple(item for item in exposures if item.frame != options.pending.exposure.frame)
+    blocks = (compiler.all_off(), *compiler.pending(), *compiler.frames(exposures))
     safing = compiler.step("safing", LampOff(tuple(observatory.lamps.units)), compiler.durations.lamp_off_s)
     return to_graph(name, blocks, compiler.compiled, safing)
 
@@ -116,6 +121,16 @@ class _Compiler:
     def all_off(self) -> Step:
         """Every run starts by switching all lamps off and reading back that they are."""
         return self.step("lamp-off/all", LampOff(tuple(self.observatory.lamps.units)), self.durations.lamp_off_s)
+
+    def pending(self) -> tuple[Block, ...]:
+        """Wait for the exposure that is in the spectrographs, and read it out."""
+        adopt = self.options.pending
+        if adopt is None:
+            return ()
+        exposure = adopt.exposure
+        self._compiled.append(exposure)
+        waiting = self.step(f"adopt/{exposure.frame}", adopt, exposure.exposure_s, exposure.frame)
+        return (waiting, *self._readout(exposure)[1])
 
     def frames(self, exposures: tuple[Exposure, ...]) -> tuple[Block, ...]:
         """The whole way from the first set-up to the last read-out."""

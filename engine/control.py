@@ -88,7 +88,8 @@ class Listening:
         looks = 0
         while not self._done.is_set():
             try:
-                journal = journal or await asyncio.to_thread(Journal, self.url)
+                if journal is None:
+                    journal = await asyncio.to_thread(Journal, self.url)
                 for word, who in await asyncio.to_thread(self._look, journal, looks % _BEAT_EVERY == 0):
                     self.stop(word, f"{word} was asked for by {who}")
             except JournalError as error:

@@ -50,7 +50,8 @@ class PlainDisplay:
 
     def say(self, line: Line) -> None:
         """Write one line."""
-        self._write(line.text)
+        first = f"{line.stamp}  " if line.stamp else ""
+        self._write(first + line.text.replace("\n", "\n" + " " * len(first)))
 
     def draw(self) -> None:
         """Nothing: what has been written stays."""
@@ -85,8 +86,15 @@ class LiveDisplay:
 
     def say(self, line: Line) -> None:
         """Let one line scroll by; states show in the picture already."""
-        if line.tone != "quiet":
-            self._console.print(Text(line.text, style=_STYLES[line.tone]))
+        if line.tone == "quiet":
+            return
+        words = Text(line.text, style=_STYLES[line.tone])
+        if line.stamp:
+            row = Table.grid(padding=(0, 2, 0, 0))
+            row.add_row(Text(line.stamp, style="dim"), words)
+            self._console.print(row)
+        else:
+            self._console.print(words)
 
     def draw(self) -> None:
         """Draw the picture anew."""

@@ -110,7 +110,7 @@ class Guard:
     orphan: bool = False
     _written: dict[str, str] | None = None
     _last_beat: float = 0.0
-    _acting: "asyncio.Task[None] | None" = None
+    _acting: "asyncio.Task[Any] | None" = None
 
     async def watch(self, reader: asyncio.StreamReader) -> None:
         """Listen until the run has ended; then see to it that every lamp is off."""

@@ -97,7 +97,7 @@ class Journal:
         """
         writing = self._connection.in_transaction()
         try:
-            rows: list[Mapping[str, Any]] = list(self._connection.execute(statement).mappings())
+            rows: list[Mapping[str, Any]] = [dict(row) for row in self._connection.execute(statement).mappings()]
             if not writing:
                 self._connection.rollback()
         except SQLAlchemyError as error:

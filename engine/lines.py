@@ -1,7 +1,7 @@
 """What a person is told of each event, as a line of text; and of the whole run at its end. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +16,14 @@ _LONG_KINDS = ("point", "lamp-warmup", "expose", "readout", "park")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line; `tone` is `quiet` (only where nothing shows the states), `plain`, `good`, `warning` or `bad`."""
+    """One line, or a few that belong together; `stamp` is the time of day, where it tells something.
+
+    `tone` is `quiet` (only where nothing shows the states), `plain`, `good`, `warning` or `bad`.
+    """
 
     text: str
     tone: str = "plain"
+    stamp: str = ""
 
 
 def line_of(event: Mapping[str, Any], picture: Picture) -> Line | None:
@@ -32,17 +36,15 @@ def line_of(event: Mapping[str, Any], picture: Picture) -> Line | None:
         found = Line(f"{event['event']}: {reason}".rstrip(": "), "warning") if unwell else None
     else:
         found = speak(event, picture)
-    return (
-        None if found is None else Line(f"{datetime.fromisoformat(event['time']):%H:%M:%S}  {found.text}", found.tone)
-    )
+    return None if found is None else replace(found, stamp=f"{datetime.fromisoformat(event['time']):%H:%M:%S}")
 
 
 def _started(event: Mapping[str, Any], picture: Picture) -> Line:
     frames = counted(event["frames_asked"], "frame")
     words = f"{picture.sequence} on {picture.observatory}: {frames}, {clock_face(picture.total_s)} (times are UTC)"
-    run = f"\n          run {picture.run}"
-    chosen = "".join(f"\n          chosen for {key}: fibre {fibre}" for key, fibre in event.get("choices", {}).items())
-    warned = "".join(f"\n          note: {warning}" for warning in event.get("warnings", ()))
+    run = f"\nrun {picture.run}"
+    chosen = "".join(f"\nchosen for {key}: fibre {fibre}" for key, fibre in event.get("choices", {}).items())
+    warned = "".join(f"\nnote: {warning}" for warning in event.get("warnings", ()))
     return Line(words + run + chosen + warned)
 
 
@@ -100,25 +102,26 @@ def summary(end: Mapping[str, Any]) -> Iterator[Line]:
     frames = f"{end['frames']} of {counted(end['frames_asked'], 'frame')}"
     yield Line(f"{outcome}: {frames} in {clock_face(end['elapsed_s'])}", _TONES.get(outcome, "plain"))
     if end.get("reason"):
-        yield Line(f"  why     {end['reason']}", "plain")
+        yield Line(end["reason"], "plain", "  why   ")
     if end["bad_frames"]:
-        yield Line(f"  bad     {counted(end['bad_frames'], 'frame')}, kept aside in the folder `bad`", "warning")
+        yield Line(f"{counted(end['bad_frames'], 'frame')}, kept aside in the folder `bad`", "warning", "  bad   ")
     doubtful = {lamp: state for lamp, state in end["lamps"].items() if state != "off"}
     if doubtful:
         read = ", ".join(f"{lamp} {state}" for lamp, state in doubtful.items())
-        yield Line(f"  lamps   NOT CONFIRMED OFF: {read}", "bad")
+        yield Line(f"NOT CONFIRMED OFF: {read}", "bad", "  lamps ")
     else:
-        yield Line(f"  lamps   all {len(end['lamps'])} read back as off")
+        yield Line(f"all {len(end['lamps'])} read back as off", "plain", "  lamps ")
     if end["frames"] or end["bad_frames"]:
-        yield Line(f"  frames  {end['folder']}")
+        yield Line(end["folder"], "plain", "  frames")
 
 
-def alarm(lamps: Mapping[str, str], heard: Mapping[str, str]) -> list[str]:
+def alarm(lamps: Mapping[str, str], heard: Mapping[str, str], *, guarded: bool = False) -> list[str]:
     """What to shout where lamps are not confirmed off: which, what was read, and what to do by hand.
 
     Args:
         lamps: every lamp as read back last.
         heard: lamp -> what was heard of it last, in words.
+        guarded: a guard process goes on trying.
     """
     doubtful = {lamp: state for lamp, state in lamps.items() if state != "off"}
     if not doubtful:
@@ -131,6 +134,7 @@ def alarm(lamps: Mapping[str, str], heard: Mapping[str, str]) -> list[str]:
         )
     return [
         *lines,
+        *(["A guard goes on trying to switch it off. Do not rely on that."] if guarded else []),
         "Now: try `safelight lamps off`. If that does not help, go and switch it off",
         "at the lamp's power switch by hand, then look with `safelight lamps status`.",
     ]

@@ -16,7 +16,7 @@ from safelight.engine import tables
 from safelight.engine.errors import RunRefused
 from safelight.engine.journal import Journal
 from safelight.engine.words import in_words
-from safelight.states import FrameFile, LampOff, State, TakenFrame
+from safelight.states import FrameFile, LampOff, LampWarmup, State, TakenFrame
 
 __all__ = ["RunPage", "SegmentRecord", "last_unfinished", "run_page", "taken_frames", "write_run"]
 
@@ -167,6 +167,9 @@ class SegmentRecord:
         if isinstance(state.work, LampOff):
             for lamp in state.work.lamps:
                 self.lamp(lamp, "off", "off", state.id)
+        elif isinstance(state.work, LampWarmup):
+            for lamp in state.work.lamps:
+                self.lamp(lamp, "on", "on", state.id)
 
     def fail(self, state: State, error: BaseException | None) -> None:
         """The state's action has failed, or was stopped."""

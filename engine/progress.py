@@ -89,7 +89,7 @@ class Progress:
             return
         for line in summary(end):
             self._display.say(line)
-        shout = alarm(end["lamps"], self.picture.seen)
+        shout = alarm(end["lamps"], self.picture.seen, guarded=True)
         if shout:
             self._display.shout(shout)
 

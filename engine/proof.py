@@ -22,6 +22,7 @@ from safelight.engine.errors import ProofError
 from safelight.engine.shape import SAFING, look_at_shape
 from safelight.engine.walk import INTERRUPTIONS, Configuration, Walk
 from safelight.states import (
+    Adopt,
     Event,
     Expose,
     Exposure,
@@ -137,7 +138,7 @@ class _Explorer:
             lamps = self._set(lamps, dict.fromkeys(work.lamps, OFF))
         elif isinstance(work, LampWarmup):
             lamps = self._set(lamps, dict(zip(work.lamps, work.warmup_s, strict=True)), at_least=True)
-        elif isinstance(work, Expose):
+        elif isinstance(work, Expose | Adopt):
             return _Node(node.leaves, lamps, work.exposure.frame)
         elif isinstance(work, Readout):
             return _Node(node.leaves, lamps, None)

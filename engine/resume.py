@@ -1,16 +1,23 @@
 """Going on where a run stood: what is safely on the disk is kept, the rest is compiled again and run."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from safelight.devices import Observatory, ObservatoryError, load_observatory
+from safelight.devices import (
+    DeviceError,
+    Observatory,
+    ObservatoryError,
+    SpectrographStatus,
+    load_observatory,
+    open_devices,
+)
 from safelight.devices.simulated.faults import Fault
 from safelight.engine.admission import clock_at, room_for_frames
 from safelight.engine.assess import Assessment, assess, settle
 from safelight.engine.clock import Clock
-from safelight.engine.compiler import Options
+from safelight.engine.compiler import Options, exposure_of
 from safelight.engine.durations import Start
 from safelight.engine.errors import RunRefused
 from safelight.engine.events import Announcer, Listener
@@ -18,6 +25,7 @@ from safelight.engine.home import default_home
 from safelight.engine.journal import Journal, default_url
 from safelight.engine.lock import owner_of
 from safelight.engine.logbook import RunPage, last_unfinished, run_page
+from safelight.engine.pending import pending_exposure
 from safelight.engine.plan import Plan, make_plan, site_of
 from safelight.engine.runner import Runner
 from safelight.engine.segment import RunResult, Segment, hold
@@ -70,8 +78,15 @@ class Rest:
         return self.page.outcome == "done" and not assessment.left and not assessment.lost
 
 
-def rest_of(journal: Journal, request: ResumeRequest) -> Rest:
+def rest_of(
+    journal: Journal, request: ResumeRequest, spectrographs: Mapping[str, SpectrographStatus] | None = None
+) -> Rest:
     """Look at journal and disk and plan the rest; nothing is touched.
+
+    Args:
+        journal: where the run is written down.
+        request: which run.
+        spectrographs: as read back now, where an exposure may still be in them; None: not asked.
 
     Raises:
         RunRefused: there is no such run, or nothing to resume.
@@ -89,6 +104,8 @@ def rest_of(journal: Journal, request: ResumeRequest) -> Rest:
     cameras = len(observatory.spectrographs.units) * len(observatory.spectrographs.cameras)
     found = assess(journal, page, whole.expansion.frames, folder, cameras, verify=request.verify)
     left = {frame.id for frame in found.left}
+    exposures = [exposure_of(frame) for frame in found.left]
+    options = replace(options, pending=pending_exposure(journal, page.run, exposures, spectrographs or {}))
     plan = make_plan(document, observatory, options, point=point, choices=page.choices, rest=left)
     return Rest(page, folder, found, plan, notes)
 
@@ -142,7 +159,7 @@ async def resume(
     room_for_frames(first.folder)
     with hold(url, first.page.observatory, first.page.run) as lock:
         # Looked at again, now that nobody else can change it.
-        rest = rest_of(lock.journal, request)
+        rest = rest_of(lock.journal, request, await _spectrographs(first.plan.observatory, clock, home, request))
         if rest.nothing_to_do:
             raise RunRefused(f"nothing to resume: run {rest.page.run} is done, and its frames are in {rest.folder}")
         segment = Segment(
@@ -161,6 +178,20 @@ async def resume(
             guarded=guarded,
         )
         return await segment.execute(on_start)
+
+
+async def _spectrographs(
+    observatory: Observatory, clock: Clock, home: Path, request: ResumeRequest
+) -> Mapping[str, SpectrographStatus]:
+    """What is in the spectrographs; where they can't tell, nothing that could be used."""
+    devices = open_devices(observatory, clock=clock, home=home, faults=request.faults)
+    try:
+        async with clock.timeout(observatory.deadlines.deadline_s("ready", observatory.spectrographs.status_s)):
+            return await devices.spectrographs.status()
+    except (DeviceError, TimeoutError):
+        return {}
+    finally:
+        await devices.close()
 
 
 def _refuse_if_running(journal: Journal, page: RunPage) -> None:

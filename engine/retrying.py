@@ -1,4 +1,4 @@
-"""From the observatory's retry policies to decisions: try again after so many seconds, or not. Alone imports tenacity."""
+"""From the observatory's retry policies to decisions: again after so many seconds, or not. Alone imports tenacity."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

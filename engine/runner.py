@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 from safelight import SafelightError
 from safelight.devices import LampState
 from safelight.devices.observatory import Observatory
-from safelight.engine.errors import EngineError, JournalError
+from safelight.engine.errors import EngineError
 from safelight.engine.events import Announcer
 from safelight.engine.machine import Machine
 from safelight.engine.record import NoRecord, Record
@@ -25,6 +25,7 @@ from safelight.engine.safing import Safing, uncancelled
 from safelight.engine.shape import SAFING
 from safelight.engine.words import in_words
 from safelight.states import (
+    Adopt,
     Event,
     Expose,
     FibselStep,
@@ -102,6 +103,9 @@ class Runner:
     _tries: dict[str, int] = field(default_factory=dict)
     _frames: list[TakenFrame] = field(default_factory=list)
     _left: list[State] = field(default_factory=list)
+    _failed: dict[str, list[State]] = field(default_factory=dict)
+    _stopped: list[asyncio.Task[TakenFrame | None]] = field(default_factory=list)
+    _charge: State | None = None
     _held: bool = False
 
     async def run(self) -> Ending:
@@ -119,7 +123,9 @@ class Runner:
         if self._loop is None:
             self._ask(stop)
         else:
-            self._loop.call_soon_threadsafe(self._ask, stop)
+            # A loop that is closed has seen its run end.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._ask, stop)
 
     def _ask(self, stop: Stop) -> None:
         if self._stop is None or (self._stop.event == "pause" and stop.event != "pause"):
@@ -133,6 +139,9 @@ class Runner:
         try:
             self._machine = Machine(self.graph)
             await self._walk()
+        except asyncio.CancelledError:
+            # Not even a loop that shuts down and cancels every task ends a run without safing.
+            self._ask(Stop("abort", "all tasks were cancelled"))
         except Exception as error:  # noqa: BLE001 - whatever it is, the lamps come first
             self._stop = _fault("the run can't go on", error)
         return await self._leave()
@@ -175,7 +184,8 @@ class Runner:
     def _note_for(self, state: State) -> Mapping[str, Any] | None:
         """What a resume must know of an integration that it may find running."""
         if isinstance(state.work, Expose):
-            return {"seen": plain(self.instrument.seen[state.work.exposure.frame])}
+            frame = state.work.exposure.frame
+            return {"seen": plain(self.instrument.seen[frame]), "attempt": self.instrument.attempts[frame]}
         return None
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -206,6 +216,8 @@ class Runner:
         if task.cancelled():
             return
         error = task.exception()
+        if self._scope(state) in self._recoveries:
+            return  # it is begun again with the one that failed first
         if error is not None:
             self._fail(state, error)
             return
@@ -214,7 +226,15 @@ class Runner:
         taken = task.result()
         if taken is not None:
             self._keep(taken)
+        self._note_charge(state)
         self._machine.send(Event.NEXT, name)
+
+    def _note_charge(self, state: State) -> None:
+        """Remember whose charge waits in the spectrographs: on the way out it is thrown away."""
+        if isinstance(state.work, Expose):
+            self._charge = state
+        elif isinstance(state.work, Readout):
+            self._charge = None
 
     def _keep(self, taken: TakenFrame) -> None:
         """A frame is on the disk."""
@@ -244,21 +264,22 @@ class Runner:
             tries = "" if attempt == 1 else f" after {attempt} tries"
             self._ask(_fault(f"{state.id} failed{tries}", error))
             return
-        beside = [name for name in self._tasks if self.graph.retry_scope(name) == scope]
-        self._recoveries[scope] = self._spawn(scope, self._recover(state, beside, wait_s))
+        beside = {name: task for name, task in self._tasks.items() if self.graph.retry_scope(name) == scope}
+        self._failed[scope] = [state, *(self.graph.by_id[name] for name in beside)]
+        self._recoveries[scope] = self._spawn(scope, self._recover(scope, list(beside.values()), wait_s))
 
-    async def _recover(self, failed: State, beside: list[str], wait_s: float) -> None:
+    async def _recover(self, scope: str, beside: list[asyncio.Task[TakenFrame | None]], wait_s: float) -> None:
         """Stop what runs in the same scope, clean up, wait."""
-        tasks = [self._tasks[name] for name in beside]
-        for task in tasks:
+        for task in beside:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for state in (failed, *(self.graph.by_id[name] for name in beside)):
+        await asyncio.gather(*beside, return_exceptions=True)
+        for state in self._failed[scope]:
             await self._clean_up(state, again=True)
         await self.instrument.clock.sleep(wait_s)
 
     def _begin_again(self, scope: str) -> None:
         self._recoveries.pop(scope).result()
+        del self._failed[scope]
         self._tries[scope] += 1
         self.announce("state.retried", state=scope, attempt=self._tries[scope])
         self._machine.send(Event.RETRY, scope)
@@ -284,16 +305,18 @@ class Runner:
             state = self.graph.by_id[name]
             if not _brings_frame_home(state):
                 self._left.append(state)
-                self._tasks.pop(name).cancel()
+                self._stopped.append(self._tasks.pop(name))
+                self._stopped[-1].cancel()
 
     async def _leave(self) -> Ending:
         """Cancel everything, make the lamps safe, then wait for what is slow."""
-        self._left += [self.graph.by_id[name] for name in self._tasks]
-        running: list[asyncio.Task[Any]] = [*self._tasks.values(), *self._recoveries.values()]
+        self._left += self._unfinished()
+        running: list[asyncio.Task[Any]] = [*self._tasks.values(), *self._recoveries.values(), *self._stopped]
         for task in running:
             task.cancel()
         if running:
-            await asyncio.wait(running, timeout=_QUICK_S)
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait(running, timeout=_QUICK_S)
         self._send(self._stop.event if self._stop else None, self.graph.initial)
         self.announce("safing.started")
         safing = asyncio.create_task(self.safing.all_lamps(), name=SAFING)
@@ -307,8 +330,16 @@ class Runner:
         reason, internal = (self._stop.reason, self._stop.internal) if self._stop else (None, False)
         return Ending(outcome, lamps, tuple(self._frames), reason, internal)
 
+    def _unfinished(self) -> list[State]:
+        """What is at work or waits for its retry, and the exposure whose charge nobody reads any more."""
+        states = [self.graph.by_id[name] for name in self._tasks]
+        states += [state for failed in self._failed.values() for state in failed]
+        if self._charge is not None and self._charge not in states:
+            states.append(self._charge)
+        return states
+
     def _write_what_was_stopped(self) -> None:
-        with suppress(JournalError):
+        with suppress(Exception):
             for state in self._left:
                 self.record.fail(state, None)
             self.record.commit()
@@ -339,7 +370,9 @@ def _work(state: State) -> Work:
 def _brings_frame_home(state: State) -> bool:
     """Whether a state belongs to a frame that integrates or is read out, or darkens lamps."""
     work = state.work
-    return isinstance(work, Expose | Readout | LampOff) or (isinstance(work, FibselStep) and work.frame is not None)
+    return isinstance(work, Expose | Adopt | Readout | LampOff) or (
+        isinstance(work, FibselStep) and work.frame is not None
+    )
 
 
 def _fault(what: str, error: BaseException) -> Stop:

@@ -4,7 +4,7 @@ from collections import Counter
 
 from safelight.engine.errors import ProofError
 from safelight.engine.walk import INTERRUPTIONS
-from safelight.states import ENDINGS, Event, Expose, Readout, Ready, Shape, StateGraph
+from safelight.states import ENDINGS, Adopt, Event, Expose, Readout, Ready, Shape, StateGraph
 
 __all__ = ["SAFING", "look_at_shape"]
 
@@ -104,10 +104,10 @@ def _look_at_read_backs(graph: StateGraph) -> None:
 
 
 def _look_at_frames(graph: StateGraph) -> None:
-    """Each frame is exposed in one state and read out in one."""
-    for kind in (Expose, Readout):
+    """Each frame is exposed (or adopted) in one state and read out in one."""
+    for name, kinds in (("expose", (Expose, Adopt)), ("readout", (Readout,))):
         works = (state.work for state in graph.states)
-        counted = Counter(work.exposure.frame for work in works if isinstance(work, kind))
+        counted = Counter(work.exposure.frame for work in works if isinstance(work, kinds))
         wanted = {exposure.frame for exposure in graph.exposures}
-        for frame in wanted.symmetric_difference(counted) | {name for name, n in counted.items() if n > 1}:
-            raise ProofError(f"frame {frame} has {counted[frame]} states of kind {kind.kind}, not one")
+        for frame in wanted.symmetric_difference(counted) | {frame for frame, n in counted.items() if n > 1}:
+            raise ProofError(f"frame {frame} has {counted[frame]} states of kind {name}, not one")

@@ -1,5 +1,6 @@
 """What can happen: one file for each kind of state, and the graph that they form."""
 
+from safelight.states.adopt import Adopt
 from safelight.states.errors import BadFrame, StateError
 from safelight.states.expose import Expose
 from safelight.states.exposure import Exposure, FrameFile, Need, Taken, TakenFrame
@@ -16,6 +17,7 @@ from safelight.states.work import Work
 
 __all__ = [
     "ENDINGS",
+    "Adopt",
     "BadFrame",
     "Event",
     "Expose",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from safelight.states.errors import BadFrame
+from safelight.states.errors import BadFrame, StateError
 from safelight.states.exposure import Exposure, Taken, TakenFrame
 from safelight.states.instrument import Instrument
 from safelight.states.look import wrong_lamps
@@ -25,6 +25,7 @@ class Expose:
 
         Raises:
             BadFrame: if a lamp went out or came on, or a shutter did not close.
+            StateError: if a spectrograph holds no charge: it did not integrate, whatever it answered.
         """
         frame = self.exposure.frame
         instrument.taken.pop(frame, None)
@@ -48,6 +49,11 @@ class Expose:
         async with side_by_side() as group:
             lamps_task = group.create_task(instrument.devices.lamps.status())
             status_task = group.create_task(instrument.devices.spectrographs.status())
+        for name, seen in status_task.result().items():
+            if seen.activity != "holding":
+                raise StateError(
+                    f"after the exposure spectrograph {name} is {seen.activity}: it holds no charge to read out"
+                )
         foreign, dark = wrong_lamps(self.exposure.need, lamps_task.result())
         wrong = [f"lamp {lamp} was not off at the end" for lamp in foreign]
         wrong += [f"lamp {lamp} was not lit at the end" for lamp in dark]

@@ -98,9 +98,8 @@ def _off_fibre(need: Need, mask: FibreStatus | None, instrument: Instrument) -> 
         return None
     wanted = instrument.fibres[need.fibre]
     steps = mask.steps if mask else None
-    if mask and steps is not None and not mask.moving:
-        if abs(steps - wanted) <= instrument.tolerances.fibre_steps:
-            return None
+    if mask and steps is not None and not mask.moving and abs(steps - wanted) <= instrument.tolerances.fibre_steps:
+        return None
     return f"the mask should stand at {need.fibre} ({wanted} steps) and reads {steps}"
 
 

@@ -13,6 +13,9 @@ from safelight.states.instrument import Instrument
 
 __all__ = ["Readout", "fingerprint", "keep_aside"]
 
+_LOOK_EVERY_S = 1.0
+"""How often a read-out that outlived its deadline is looked at, s."""
+
 
 def fingerprint(path: Path) -> FrameFile:
     """Read a file back from the disk.
@@ -43,7 +46,7 @@ async def _bring_home(
     spectrographs = instrument.devices.spectrographs
     number = instrument.taken[exposure.frame].exposure_no
     if len(spectrographs.files_of(number, folder)) < len(spectrographs.cameras):
-        folder.mkdir(parents=True, exist_ok=True)
+        await instrument.clock.in_thread(partial(folder.mkdir, parents=True, exist_ok=True))
         await spectrographs.read_out(header_of(exposure, instrument, reason), folder)
     files = spectrographs.files_of(number, folder)
     if len(files) < len(spectrographs.cameras):
@@ -94,6 +97,11 @@ class Readout:
         )
 
     async def clean_up(self, instrument: Instrument, *, again: bool) -> None:
-        """Keep the charge for another try; on the way out, stop reading and throw it away."""
+        """Keep the charge for another try, once nothing reads any more; on the way out, throw it away."""
+        spectrographs = instrument.devices.spectrographs
         if not again:
-            await instrument.devices.spectrographs.abort()
+            await spectrographs.abort()
+            return
+        # A time limit does not stop a read-out: it may still come to its end.
+        while any(seen.activity == "reading" for seen in (await spectrographs.status()).values()):
+            await instrument.clock.sleep(_LOOK_EVERY_S)

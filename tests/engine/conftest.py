@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +48,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     document = yaml.safe_load(shipped_observatories()["simulated"].read_text(encoding="utf-8"))
     document["name"] = "small"
     document["spectrographs"] |= {"units": ["sp1"], "cameras": ["b"]}
+    # Patient enough for a switch that loses its connection for two seconds.
+    document["retries"]["kinds"]["lamp-off"]["attempts"] = 6
+    document["retries"]["kinds"]["safing"]["attempts"] = 10
     path = tmp_path_factory.mktemp("observatory") / "small.yaml"
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return path
@@ -177,17 +179,6 @@ def play(tmp_path: Path, small: Path) -> Player:
 def full(tmp_path: Path) -> Player:
     """Run sequences on the shipped simulated observatory, in virtual time."""
     return Player(tmp_path, Path("simulated"))
-
-
-@contextmanager
-def swapped(target: Any, name: str, value: Any) -> Iterator[None]:
-    """Replace an attribute of a slotted or frozen thing for a while."""
-    kept = getattr(target, name)
-    object.__setattr__(target, name, value)
-    try:
-        yield
-    finally:
-        object.__setattr__(target, name, kept)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ import re
 from dataclasses import replace
 
 import pytest
+
 from safelight.engine import Request, plan_of
 from safelight.engine.drawing import dot, mermaid, plain_json
 from safelight.engine.drawing.layout import arrows, identifiers, label

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+
 from safelight.devices.simulated.faults import Fault
 from safelight.engine import Plan, Request, RunResult, perform, plan_of
 from safelight.engine.aside import Aside
@@ -125,7 +126,7 @@ def test_unknown_events_are_passed_over(picture: Picture) -> None:
     """An event of a later version changes nothing, and a trouble among them is told."""
     event = told("guard.lost", 1, pid=7, reason="killed")
     picture.hear(event)
-    assert line_of(event, picture) == Line("03:00:01  guard.lost: killed", "warning")
+    assert line_of(event, picture) == Line("guard.lost: killed", "warning", "03:00:01")
     assert line_of(told("guard.started", 1), picture) is None
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from astropy.io import fits
-from safelight.devices import Observatory
+from safelight.devices import DeviceFailed, Observatory
 from safelight.devices.simulated.faults import VERBS
-from safelight.engine import Plan, Request, Runner, VirtualClock, perform, plan_of
+from safelight.engine import Plan, Request, Runner, RunRefused, VirtualClock, perform, plan_of
 from safelight.states import State
 
 Play = Callable[..., Any]
@@ -218,21 +218,57 @@ def test_attempts_stand_in_headers(play: Play) -> None:
     assert [said["state"] for said in played.heard("state.retried")] == ["frame/Quartz-120s-001"]
 
 
-def test_both_lanes_of_a_sweep_fail_at_once(play: Play, features: Mapping[str, Any]) -> None:
-    """Where the exposure and the mask beside it fail in the same moment, both are begun again once."""
-    faults = [
-        {"device": "spectrographs", "verb": "expose", "what": "disconnect", "nth": 2},
-        {"device": "fibsel", "verb": "*", "what": "timeout", "nth": 5, "seconds": 11.6},
-    ]
-    played = play(features, faults=faults)
+@pytest.mark.parametrize("reluctant", [False, True])
+def test_both_lanes_of_a_sweep_fail_at_once(play: Play, reluctant: bool) -> None:
+    """Where the exposure fails, and the mask beside it in the same moment or when it is stopped, both begin again once."""
+    sabotage: list[str] = []
+
+    def broken(runner: Runner, device: str, real: Any, last_s: float) -> Any:
+        async def fail(*given: Any) -> Any:
+            if sabotage.count(device):
+                return await real(*given)
+            sabotage.append(device)
+            try:
+                await runner.instrument.clock.sleep(last_s)
+            except asyncio.CancelledError:
+                raise DeviceFailed("stopped", device=device, verb="any") from None
+            raise DeviceFailed("broken", device=device, verb="any")
+
+        return fail
+
+    def both(runner: Runner) -> None:
+        devices = runner.instrument.devices
+        exposing = broken(runner, "spectrographs", devices.spectrographs.expose, 3)
+        moving = broken(runner, "fibsel", devices.fibsel.move, 4 if reluctant else 3)
+        sabotaged("spectrographs", "expose", exposing)(runner)
+        sabotaged("fibsel", "move", moving)(runner)
+
+    played = play("demo", listener=when("expose/Quartz-120s-001", both))
+    assert sorted(sabotage) == ["fibsel", "spectrographs"]
     assert (played.result.outcome, played.result.reason) == ("done", None)
-    assert played.good == FEATURE_FRAMES
+    assert played.good == DEMO_FRAMES
+    assert len(played.heard("state.retried")) == 1
+    assert played.result.frames[1].attempt == 2
+
+
+def test_nothing_was_integrated(play: Play) -> None:
+    """An exposure that is acknowledged and leaves no charge behind is taken again, not read out."""
+    played = play("demo", faults=[{"device": "spectrographs", "verb": "expose", "what": "lie", "nth": 2}])
+    assert played.good == DEMO_FRAMES
+    (failed,) = played.heard("state.failed")
+    assert failed["state"] == "expose/Quartz-120s-001"
+    assert "holds no charge" in failed["error"]
+
+
+@pytest.mark.xfail(strict=True, reason="four tries of lamp-off and safing end before two seconds are over")
+@pytest.mark.parametrize("verb", ["off", "status"])
+def test_the_shipped_policy_outlasts_a_lost_connection(full: Play, features: Mapping[str, Any], verb: str) -> None:
+    """With the shipped policies too a switch that is away for two seconds costs no frame."""
+    played = full(features, faults=[{"device": "lamps", "verb": verb, "what": "disconnect"}])
+    assert (played.result.outcome, played.result.reason) == ("done", None)
 
 
 # ---- faults for ever
-
-
-LAMPS_UNSURE = {("lamps", "status", "error"), ("lamps", "off", "lie"), ("lamps", "status", "hang")}
 
 
 @pytest.mark.parametrize("what", ["error", "lie", "hang", "disconnect"])
@@ -256,7 +292,7 @@ def test_a_fault_for_ever(play: Play, features: Mapping[str, Any], device: str, 
     assert all(path.is_file() for path in on_disk)
 
 
-@pytest.mark.parametrize("what", ["error", "hang", "disconnect"])
+@pytest.mark.parametrize("what", ["error", "hang"])
 @pytest.mark.parametrize("verb", ["off", "status"])
 def test_lamps_that_can_not_be_confirmed(play: Play, features: Mapping[str, Any], verb: str, what: str) -> None:
     """Where off or its read-back never works, no frame is taken, and no lamp is claimed off that was not read so."""
@@ -275,7 +311,7 @@ def test_lamps_that_can_not_be_confirmed(play: Play, features: Mapping[str, Any]
         assert set(seen.values()) == {"off"}
 
 
-@pytest.mark.parametrize("what", ["error", "hang", "disconnect", "lie"])
+@pytest.mark.parametrize("what", ["error", "hang", "lie"])
 @pytest.mark.parametrize("common", [True, False])
 def test_a_lamp_that_stays_on(play: Play, features: Mapping[str, Any], what: str, common: bool) -> None:
     """A burning lamp whose off command fails for ever is told as on and the run is unsafe, unless all-off helps."""
@@ -285,9 +321,18 @@ def test_a_lamp_that_stays_on(play: Play, features: Mapping[str, Any], what: str
     played = play(features, faults=faults)
     assert played.result.outcome == ("faulted" if common else "unsafe")
     assert played.outlets()["Quartz"] == ("off" if common else "on")
-    if what != "lie" or common:
-        assert played.result.lamps["Quartz"] == played.outlets()["Quartz"]
+    assert played.result.lamps["Quartz"] == played.outlets()["Quartz"]
     assert {state for lamp, state in played.outlets().items() if lamp != "Quartz"} == {"off"}
+
+
+@pytest.mark.parametrize("device", ["lamps", "lamps.Quartz"])
+def test_a_switch_that_is_lost_again_and_again(play: Play, features: Mapping[str, Any], device: str) -> None:
+    """A switch that goes away at every off command is unsafe: whatever it may have done, nothing of it was read."""
+    faults = [{"device": device, "verb": "off", "what": "disconnect", "nth": 2, "times": None, "seconds": 1000.0}]
+    played = play(features, faults=faults)
+    assert played.result.outcome == "unsafe"
+    assert played.result.lamps["Quartz"] == "unknown"
+    assert all(played.outlets()[lamp] == "off" for lamp, seen in played.result.lamps.items() if seen == "off")
 
 
 def test_all_that_is_told_of_an_unsafe_end(play: Play, features: Mapping[str, Any]) -> None:
@@ -526,7 +571,7 @@ def test_stop_during_a_recovery(play: Play, event: str, delay_s: float | None, w
     check_dark_and_clean(played)
 
 
-@pytest.mark.parametrize("delay_s", [None, 0.5, 5])
+@pytest.mark.parametrize("delay_s", [None, 0.5, 2])
 def test_abort_while_a_read_out_waits_for_its_retry(play: Play, delay_s: float | None) -> None:
     """The charge of a frame whose read-out failed and is not tried again is thrown away at an abort."""
     fault = {"device": "spectrographs", "verb": "read_out", "what": "error", "times": None}
@@ -662,33 +707,31 @@ def test_a_mistake_of_our_own(play: Play, verb: str) -> None:
 
 
 def test_work_that_does_not_let_go(play: Play) -> None:
-    """A state that swallows its cancellation for ten minutes does not delay the lamps: they are off within a second."""
-    off_at: list[float] = []
+    """A state that swallows its cancellation until the lamps are dark does not keep them burning."""
+    dark = asyncio.Event()
+    lamps: set[str] = set()
 
     async def stubborn(order: object) -> int:
-        clock = stuck[0].instrument.clock
         try:
-            await clock.sleep(1e6)
+            await asyncio.get_running_loop().create_future()
         except asyncio.CancelledError:
-            await clock.sleep(600)
+            await dark.wait()
         return 1
-
-    stuck: list[Runner] = []
 
     def hear(said: Mapping[str, Any], runner: Runner) -> None:
         if said["event"] == "state.started" and said["state"] == "ready/Quartz-120s-001":
-            stuck.append(runner)
             sabotaged("spectrographs", "expose", stubborn)(runner)
         if said["event"] == "state.started" and said["state"] == "expose/Quartz-120s-001":
             stopper("abort", 5)(runner)
-        if said["event"] in ("stop.requested", "safing.lamp"):
-            off_at.append(runner.instrument.clock.now())
+        if said["event"] == "safing.lamp" and said["seen"] == "off":
+            lamps.add(said["lamp"])
+        if len(lamps) == 6:
+            dark.set()
 
     played = play("demo", listener=hear)
     assert played.result.outcome == "aborted"
     assert played.all_dark()
     assert played.leftovers == []
-    assert max(off_at[1:7]) - off_at[0] < 1
 
 
 def test_nothing_is_read_of_a_frame_that_is_not_whole(play: Play) -> None:
@@ -713,15 +756,28 @@ def test_nothing_is_read_of_a_frame_that_is_not_whole(play: Play) -> None:
     assert played.good == []
 
 
-def test_a_full_disk(play: Play, tmp_path: Path) -> None:
-    """A folder for frames that can't be made ends the run as faulted, and the lamps are off."""
+def test_no_room_for_frames(play: Play, tmp_path: Path) -> None:
+    """A run whose frames have no place to go is refused before anything is touched."""
     blocked = tmp_path / "blocked"
     blocked.write_text("not a folder", encoding="utf-8")
-    played = play("demo", frames=blocked)
-    assert played.result.outcome == "faulted"
+    request = play.request("demo", frames=blocked)
+    with pytest.raises(RunRefused, match="frames can't be written"):
+        asyncio.run(perform(request, clock=VirtualClock(), guarded=False))
+    assert not (request.home / "simulated").exists()
+
+
+def test_the_disk_fails_in_mid_run(play: Play) -> None:
+    """A disk that takes no more frames ends the run as faulted with the lamps off, and the manifest's failure is told."""
+
+    def block(runner: Runner) -> None:
+        runner.instrument.folder.parent.mkdir(parents=True, exist_ok=True)
+        runner.instrument.folder.write_text("not a folder", encoding="utf-8")
+
+    played = play("demo", listener=when("expose/bias-001", block))
+    assert (played.result.outcome, played.result.internal) == ("faulted", False)
     assert played.good == []
     assert played.all_dark()
-    assert [said["event"] for said in played.heard("manifest.failed")] == ["manifest.failed"]
+    assert len(played.heard("manifest.failed")) == 1
 
 
 class FullRecord:
@@ -735,7 +791,7 @@ class FullRecord:
         if self.left < 0:
             raise OSError(28, "no space left on device")
 
-    intend = achieve = fail = keep = _write
+    intend = achieve = fail = keep = commit = _write
 
 
 @pytest.mark.parametrize("calls", range(0, 24, 3))

@@ -1,0 +1,73 @@
+"""adopt: take over an integration that outlived its runner; wait until it is done, and find its charge waiting."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from safelight.devices.protocols import AltAz, LampState
+from safelight.states.errors import StateError
+from safelight.states.exposure import Exposure, Taken
+from safelight.states.instrument import Instrument
+
+__all__ = ["Adopt"]
+
+_LOOK_EVERY_S = 1.0
+"""How often a running integration is looked at, s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Wait for one exposure that is in the spectrographs.
+
+    Attributes:
+        exposure_no: the spectrographs' number for it.
+        attempt: which try of the frame it was.
+        started: UTC, ISO 8601.
+        lamps: every lamp, as read back right before it began.
+        warm_s: how long each of its lamps had burnt.
+        pointing: telescope, altitude and azimuth in degrees, as read back.
+        fibre_steps: the mask, motor steps.
+    """
+
+    kind: ClassVar[str] = "adopt"
+    exposure: Exposure
+    exposure_no: int
+    attempt: int
+    started: str
+    lamps: tuple[tuple[str, LampState], ...] = ()
+    warm_s: tuple[tuple[str, float], ...] = ()
+    pointing: tuple[tuple[str, float, float], ...] = ()
+    fibre_steps: int | None = None
+
+    async def act(self, instrument: Instrument) -> None:
+        """Wait while it integrates; then its charge must be waiting.
+
+        Raises:
+            StateError: if something else is in the spectrographs.
+        """
+        spectrographs = instrument.devices.spectrographs
+        status = await spectrographs.status()
+        while any(seen.activity == "integrating" for seen in status.values()):
+            await instrument.clock.sleep(_LOOK_EVERY_S)
+            status = await spectrographs.status()
+        for name, seen in status.items():
+            if seen.activity != "holding" or seen.exposure_no != self.exposure_no or seen.shutter != "closed":
+                raise StateError(
+                    f"spectrograph {name} should hold exposure {self.exposure_no} of {self.exposure.frame}, and is "
+                    f"{seen.activity} with exposure {seen.exposure_no} and its shutter {seen.shutter}"
+                )
+        instrument.taken[self.exposure.frame] = Taken(
+            exposure_no=self.exposure_no,
+            attempt=self.attempt,
+            started=datetime.fromisoformat(self.started),
+            lamps=self.lamps,
+            warm_s=self.warm_s,
+            pointing=tuple((name, AltAz(alt_deg, az_deg)) for name, alt_deg, az_deg in self.pointing),
+            fibre_steps=self.fibre_steps,
+        )
+
+    async def clean_up(self, instrument: Instrument, *, again: bool) -> None:
+        """On the way out, throw it away."""
+        if not again:
+            await instrument.devices.spectrographs.abort()
+            await instrument.devices.spectrographs.reset()

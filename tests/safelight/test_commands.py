@@ -1,0 +1,267 @@
+"""What each command answers, within this process."""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from astropy.io import fits
+from typer.testing import Result
+
+from safelight.devices import ObservatoryError, shipped_observatories
+from safelight.engine import Request, RunRefused, perform, plan_of
+from safelight.sequences import library_names
+from safelight.sequences.schema import SCHEMA_FILE
+
+Inside = Callable[..., Result]
+
+COMMANDS = [
+    ("run",),
+    ("plan",),
+    ("check",),
+    ("graph",),
+    ("sequences",),
+    ("schema",),
+    ("lamps",),
+    ("lamps", "status"),
+    ("lamps", "on"),
+    ("lamps", "off"),
+    ("point",),
+    ("fibsel",),
+    ("expose",),
+]
+
+
+@pytest.fixture
+def faults(tmp_path: Path) -> Callable[[str], Path]:
+    """Write a file of faults."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "faults.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help(inside: Inside, words: tuple[str, ...]) -> None:
+    """Every command says what it is for, and what each option means."""
+    told = inside(*words, "--help")
+    assert told.exit_code == 0
+    assert len(told.output.splitlines()) > 4
+    options = re.findall(r"^  (?:-\w, )?--[\w-]+(?: \S+)?(.*)$", told.output, re.MULTILINE)
+    assert options
+
+
+# ---- plan
+
+
+@pytest.mark.parametrize("name", library_names())
+def test_a_plan_keeps_its_word(inside: Inside, tmp_path: Path, name: str) -> None:
+    """A run in virtual time takes what `plan --json` says, and no more than half a per cent above the bound."""
+    planned = json.loads(inside("plan", name, "--json").output)
+    request = Request(name, home=tmp_path / "home", frames=tmp_path / "frames", speed="max")
+    result = asyncio.run(perform(request, guarded=False))
+    assert result.outcome == "done"
+    assert len(result.frames) == planned["frames"]
+    assert result.elapsed_s == pytest.approx(planned["total_s"], abs=0.5)
+    assert planned["total_s"] <= 1.005 * planned["bound_s"]
+
+
+def test_plan_json(inside: Inside) -> None:
+    """The JSON of a plan has total, bound, lamps, warnings and states with id, kind, start, duration and region."""
+    planned = json.loads(inside("plan", "normal", "--json").output)
+    assert {"total_s", "bound_s", "lamp_on_s", "warnings", "states"} <= planned.keys()
+    assert all({"id", "kind", "start_s", "duration_s", "region"} <= state.keys() for state in planned["states"])
+    ends = [state["start_s"] + state["duration_s"] for state in planned["states"]]
+    assert max(ends) == pytest.approx(planned["total_s"])
+
+
+def test_plan_for_people(inside: Inside) -> None:
+    """The table shows every state, and the lines below it total, bound, lamps, frames and warnings."""
+    told = inside("plan", "normal").output
+    for words in ("expose dark-900s-001", "│ warm up Quartz", "0:44:00", "bound", "Quartz 6 min 32 s", "12 (5 bias"):
+        assert words in told
+    assert "note     Quartz-270s: 12 fibres" in told
+
+
+def test_plan_options(inside: Inside) -> None:
+    """Parking adds a state, staying takes the slew away, and one thing after the other takes longer."""
+    kinds = {
+        option: [state["kind"] for state in json.loads(inside("plan", "demo", option, "--json").output)["states"]]
+        for option in ("--park", "--no-point", "--no-overlap")
+    }
+    assert "park" in kinds["--park"]
+    assert "point" not in kinds["--no-point"]
+    assert "point" in kinds["--no-overlap"]
+    serial = json.loads(inside("plan", "normal", "--no-overlap", "--json").output)["total_s"]
+    assert serial > plan_of(Request("normal")).total_s
+
+
+# ---- check
+
+
+def test_check_tells_all_that_is_wrong(inside: Inside, tmp_path: Path) -> None:
+    """Good documents are told with what was proved, bad ones with every problem, and one bad one makes it 2."""
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("biases: {count: 0}\ndarks: {exposure_time: -1}\n")
+    told = inside("check", "normal", bad, "--explain")
+    assert told.exit_code == 2
+    assert "normal: ok, 12 frames in 0:44:00" in told.output
+    assert "proved: every frame is read out once" in told.output
+    assert f"{bad}:1: biases.count" in told.output
+    assert f"{bad}:2: darks.exposure_time" in told.output
+
+
+def test_check_json(inside: Inside) -> None:
+    """The same as one object; a library that is all good ends with 0."""
+    told = inside("check", *library_names(), "--json")
+    assert told.exit_code == 0
+    found = json.loads(told.output)
+    assert found["ok"] is True
+    assert [one["sequence"] for one in found["documents"]] == list(library_names())
+    assert all(one["configurations"] > 1 and one["promises"] for one in found["documents"])
+    wrong = json.loads(inside("check", "nope", "--json").output)
+    assert wrong["ok"] is False
+    assert wrong["documents"][0]["problems"][0]["text"]
+
+
+# ---- graph, sequences, schema
+
+
+@pytest.mark.parametrize(("form", "first"), [("mermaid", "stateDiagram-v2"), ("dot", "digraph"), ("json", "{")])
+def test_graph(inside: Inside, tmp_path: Path, form: str, first: str) -> None:
+    """A graph comes out on standard output, or whole into a file that it replaces."""
+    told = inside("graph", "bias", "--format", form)
+    assert told.exit_code == 0
+    assert told.output.startswith(first)
+    path = tmp_path / "graph.txt"
+    path.write_text("old")
+    assert inside("graph", "bias", "--format", form, "-o", path).output == ""
+    assert path.read_text() == told.output
+    assert [file.name for file in tmp_path.iterdir()] == ["graph.txt"]
+
+
+def test_sequences(inside: Inside) -> None:
+    """The library is listed with frames, time and purpose."""
+    found = json.loads(inside("sequences", "--json").output)["sequences"]
+    assert [one["name"] for one in found] == list(library_names())
+    assert all(one["frames"] and one["total_s"] and one["description"] for one in found)
+    told = inside("sequences").output
+    assert "normal" in told
+    assert "0:44:00" in told
+
+
+def test_schema(inside: Inside) -> None:
+    """The schema is printed as it is published."""
+    assert inside("schema").output == SCHEMA_FILE.read_text()
+
+
+# ---- by hand
+
+
+def test_lamps_on_and_off(inside: Inside) -> None:
+    """A lamp is lit, seen lit by the next command, and switched off; names match in any case."""
+    lit = inside("lamps", "on", "argon", "--speed", "max")
+    assert lit.exit_code == 0
+    assert "Argon is on, as read back" in lit.output
+    assert "NOBODY SWITCHES ARGON OFF FOR YOU. It may burn for 2 h 00 min at most" in lit.output
+    seen = json.loads(inside("lamps", "status", "--json").output)
+    assert seen["lamps"]["Argon"] == "on"
+    assert seen["since"]["Argon"]
+    assert {"observatory", "time"} <= seen.keys()
+    assert "Argon   ON  since " in inside("lamps", "status").output
+    assert inside("lamps", "off", "ARGON").output == "Argon off\n"
+    assert set(json.loads(inside("lamps", "off", "--json").output)["lamps"].values()) == {"off"}
+
+
+def test_lamps_off_unconfirmed_is_ten(inside: Inside, faults: Callable[[str], Path]) -> None:
+    """Off that can't be confirmed ends with 10 and says so loudly."""
+    inside("lamps", "on", "Neon", "--speed", "max")
+    path = faults("- {device: lamps.Neon, verb: 'off', what: error, times: forever}\n")
+    told = inside("lamps", "off", "neon", "--speed", "max", "--faults", path)
+    assert told.exit_code == 10
+    assert "UNSAFE: Neon is NOT confirmed off" in told.output
+
+
+def test_lamps_status_unknown_is_three(inside: Inside, faults: Callable[[str], Path]) -> None:
+    """What can't be read is `unknown`, never `off`, and ends with 3."""
+    path = faults("- {device: lamps, verb: status, what: error, times: forever}\n")
+    told = inside("lamps", "status", "--json", "--faults", path)
+    assert told.exit_code == 3
+    assert set(json.loads(told.output)["lamps"].values()) == {"unknown"}
+
+
+def test_a_lamp_that_does_not_light_is_switched_off(inside: Inside, faults: Callable[[str], Path]) -> None:
+    """An on-command without an answer is followed by an off-command."""
+    path = faults("- {device: lamps.Neon, verb: 'on', what: timeout, seconds: 60}\n")
+    assert inside("lamps", "on", "Neon", "--speed", "max", "--faults", path).exit_code != 0
+    assert json.loads(inside("lamps", "status", "--json").output)["lamps"]["Neon"] == "off"
+
+
+def test_point_and_fibsel(inside: Inside) -> None:
+    """Telescopes and mask go where they are sent and are read back there."""
+    at = json.loads(inside("point", "CALIBRATION", "--speed", "max", "--json").output)
+    assert at["position"] == "calibration"
+    assert at["telescopes"]["spec"]["alt_deg"] == pytest.approx(56.414, abs=0.05)
+    mask = json.loads(inside("fibsel", "p1-3", "--speed", "max", "--json").output)
+    assert (mask["fibre"], mask["steps"]) == ("P1-3", 16610)
+    assert "P1-3" in inside("fibsel", "P1-3", "--speed", "max").output
+
+
+def test_expose(inside: Inside, tmp_path: Path) -> None:
+    """One frame with the instrument as it stands: nine files whose header says so."""
+    inside("fibsel", "P1-3", "--speed", "max")
+    inside("lamps", "on", "Neon", "--speed", "max")
+    told = inside("expose", 5, "--flavour", "arc", "--speed", "max", "--frames", tmp_path / "f", "--json")
+    found = json.loads(told.output)
+    assert found["lamps"] == ["Neon"]
+    assert len(found["files"]) == 9
+    for file in found["files"]:
+        header = fits.getheader(file["path"])
+        assert (header["IMAGETYP"], header["EXPTIME"], header["NEON"], header["CALIBFIB"]) == ("arc", 5.0, "ON", "P1-3")
+        assert header["RUNID"] == found["run"]
+    assert (Path(found["folder"]) / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("0", "--flavour", "arc"),
+        ("-5", "--flavour", "arc"),
+        ("nan", "--flavour", "arc"),
+        ("5", "--flavour", "bias"),
+        ("5", "--flavour", "selfie"),
+    ],
+)
+def test_expose_refuses(inside: Inside, words: tuple[str, ...]) -> None:
+    """What makes no sense is not exposed."""
+    options = words[1:]
+    refused = inside("expose", *options, "--speed", "max", "--", words[0])
+    assert isinstance(refused.exception, RunRefused)
+
+
+def test_expose_takes_no_dark_beside_a_lamp(inside: Inside) -> None:
+    """A lit lamp beside a dark is an error that says what to do, and nothing is switched behind one's back."""
+    inside("lamps", "on", "Neon", "--speed", "max")
+    refused = inside("expose", 5, "--flavour", "dark", "--speed", "max")
+    assert "lamps off" in str(refused.exception)
+    assert json.loads(inside("lamps", "status", "--json").output)["lamps"]["Neon"] == "on"
+
+
+# ---- real devices
+
+
+def test_real_devices_are_not_hurried(inside: Inside, tmp_path: Path) -> None:
+    """A speed is refused where a device is real, before its driver is even looked for."""
+    text = shipped_observatories()["simulated"].read_text()
+    site = tmp_path / "site.yaml"
+    site.write_text(text.replace("spectrographs:\n  driver: simulated", "spectrographs:\n  driver: real"))
+    for words in (("run", "bias"), ("expose", "0", "--flavour", "bias")):
+        hurried = inside(*words, "--observatory", site, "--speed", "10")
+        assert isinstance(hurried.exception, RunRefused)
+        assert "spectrographs" in str(hurried.exception)
+    assert isinstance(inside("run", "bias", "--observatory", site).exception, ObservatoryError)
