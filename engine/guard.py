@@ -307,17 +307,16 @@ def _read_order(fd: int) -> Order:
 
 
 def main(arguments: list[str]) -> None:
-    """Fork into two guards, each with its own pipes."""
+    """Fork into two guards, each with its own pipes; nobody's children, so that nobody has to wait for them."""
     one_in, one_out, two_in, two_out = (int(argument) for argument in arguments)
     order = _read_order(one_in)
-    if os.fork():
-        mine, other = (one_in, one_out), (two_in, two_out)
-    else:
-        os.setsid()
-        mine, other = (two_in, two_out), (one_in, one_out)
-    for fd in other:
-        os.close(fd)
-    asyncio.run(_serve(order, *mine))
+    for mine, other in (((one_in, one_out), (two_in, two_out)), ((two_in, two_out), (one_in, one_out))):
+        if os.fork() == 0:
+            os.setsid()
+            for fd in other:
+                os.close(fd)
+            asyncio.run(_serve(order, *mine))
+            return
 
 
 if __name__ == "__main__":

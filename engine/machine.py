@@ -7,14 +7,14 @@ States that are active at the same time need events of their own, or one lane's 
 every lane has a number, and the events of a lane carry it: `next0`, `retry0`, `next1`, ...
 """
 
-import gc
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from statemachine.exceptions import TransitionNotAllowed
 from statemachine.io import create_machine_class_from_definition
 
+from safelight.engine.collector import no_garbage_collection
 from safelight.engine.errors import EngineError
 from safelight.states import Event, Shape, State, StateGraph
 
@@ -47,7 +47,7 @@ class Machine:
         self._names = {state.id: f"s{number}" for number, state in enumerate(graph.states)}
         self._ids = {name: state_id for state_id, name in self._names.items()}
         self._lanes = _number_lanes(graph)
-        with _no_garbage_collection():
+        with no_garbage_collection():
             machine_class = create_machine_class_from_definition(_CLASS_NAME, self._definition(None), **_FLAGS)
             self._chart = machine_class()
 
@@ -138,15 +138,3 @@ def _number_lanes(graph: StateGraph) -> Mapping[str, int]:
 
     number(None, 0)
     return lanes
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Building thousands of states at once is slow only because the collector looks at all of them again and again."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -9,6 +9,7 @@ from typing import Any
 
 from safelight.devices import Observatory, ObservatoryError
 from safelight.engine.bound import bound_s
+from safelight.engine.collector import no_garbage_collection
 from safelight.engine.compiler import Options, compile_graph
 from safelight.engine.proof import Proof, prove
 from safelight.engine.schedule import Schedule, schedule
@@ -132,7 +133,8 @@ def make_plan(
     """
     expansion = expand(document, site_of(observatory, point=point), choices)
     left = [frame for frame in expansion.frames if rest is None or frame.id in rest]
-    graph = compile_graph(document.name, left, observatory, options)
+    with no_garbage_collection():
+        graph = compile_graph(document.name, left, observatory, options)
     proof = prove(graph, tuple(observatory.lamps.units))
     bound = bound_s(graph.exposures, observatory, options.start, park_after=options.park_after)
     return Plan(document, observatory, options, expansion, graph, proof, bound)

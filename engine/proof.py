@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from safelight.engine.collector import no_garbage_collection
 from safelight.engine.errors import ProofError
 from safelight.engine.shape import SAFING, look_at_shape
 from safelight.engine.walk import INTERRUPTIONS, Configuration, Walk
@@ -83,7 +84,8 @@ def prove(graph: StateGraph, lamps: tuple[str, ...]) -> Proof:
     Raises:
         ProofError: with the broken promise and the shortest path to where it breaks.
     """
-    return _Explorer(graph, lamps).explore()
+    with no_garbage_collection():
+        return _Explorer(graph, lamps).explore()
 
 
 class _Explorer:
@@ -92,6 +94,7 @@ class _Explorer:
         self.walk = Walk(graph)
         self._number = {lamp: number for number, lamp in enumerate(lamps)}
         self._from: dict[_Node, tuple[_Node, str, str] | None] = {}
+        self._interrupted: dict[tuple[str, str, Lamps], _Node] = {}
 
     def explore(self) -> Proof:
         look_at_shape(self.graph)
@@ -105,7 +108,7 @@ class _Explorer:
             self._look_at(node)
             for source, event, leaves in self.walk.steps(node.leaves):
                 moves += 1
-                coming = self._enter(self._leave(node, source, event), leaves)
+                coming = self._coming(node, source, event, leaves)
                 if coming not in self._from:
                     self._from[coming] = (node, source, event)
                     waiting.append(coming)
@@ -123,6 +126,16 @@ class _Explorer:
                     raise ProofError(f"{state.id} names {lamp}, which is no lamp of this observatory")
 
     # ---- what an event does to lamps and charge
+
+    def _coming(self, node: _Node, source: str, event: str, leaves: Configuration) -> _Node:
+        """The node after an event; interruptions forget all but the lamps, so they are worked out once for each."""
+        if event not in INTERRUPTIONS:
+            return self._enter(self._leave(node, source, event), leaves)
+        key = (source, event, node.lamps)
+        coming = self._interrupted.get(key)
+        if coming is None:
+            coming = self._interrupted[key] = self._enter(self._leave(node, source, event), leaves)
+        return coming
 
     def _leave(self, node: _Node, source: str, event: str) -> _Node:
         """The lamps and the charge once the event has been sent; the leaves are still the old ones."""

@@ -251,7 +251,7 @@ class Watch:
         task.add_done_callback(self._tasks.discard)
 
     async def _reap(self, process: "subprocess.Popen[bytes]") -> None:
-        """Take the dead process's status, so that it does not stay as a zombie."""
+        """The process that was started ends when it has forked the guards; take its status."""
         while process.poll() is None:
             await real_sleep(0.2)
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from safelight.states.exposure import Exposure
@@ -113,6 +113,14 @@ class StateGraph:
         return {(edge.source, edge.event): edge.target for edge in self.transitions}
 
     @cached_property
+    def outgoing(self) -> Mapping[str, tuple[Transition, ...]]:
+        """State id -> the transitions that leave it."""
+        leaving: dict[str, list[Transition]] = {}
+        for edge in self.transitions:
+            leaving.setdefault(edge.source, []).append(edge)
+        return {source: tuple(edges) for source, edges in leaving.items()}
+
+    @cached_property
     def hash(self) -> str:
         """sha256 of the content, hex: equal graphs have equal hashes on every machine."""
         content = json.dumps(plain(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -133,12 +141,25 @@ class StateGraph:
         return None
 
 
+_SIMPLE = frozenset({str, float, int, bool, type(None)})
+
+
 def plain(value: Any) -> Any:
     """A value as JSON can hold it; dataclasses become mappings that name their kind of work."""
-    if is_dataclass(value) and not isinstance(value, type):
-        content = {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-        kind = getattr(type(value), "kind", None)
-        return {"kind": kind, **content} if isinstance(kind, str) else content
-    if isinstance(value, tuple | list):
+    made_of = type(value)
+    if made_of in _SIMPLE:
+        return value
+    if made_of is tuple or made_of is list:
         return [plain(item) for item in value]
+    if is_dataclass(made_of):
+        kind, names = _parts(made_of)
+        content = {name: plain(getattr(value, name)) for name in names}
+        return {"kind": kind, **content} if kind else content
     return value
+
+
+@cache
+def _parts(made_of: type) -> tuple[str | None, tuple[str, ...]]:
+    """The kind of work that a dataclass is, if it is one, and the names of its fields."""
+    kind = getattr(made_of, "kind", None)
+    return kind if isinstance(kind, str) else None, tuple(field.name for field in fields(made_of))

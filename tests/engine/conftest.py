@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import settings
+
 from safelight.devices import Observatory, load_observatory, shipped_observatories
 from safelight.devices.simulated import Fault
 from safelight.engine import Options, Plan, Request, Runner, RunResult, VirtualClock, make_plan, perform, site_of
@@ -63,8 +64,8 @@ Planner = Callable[..., Plan]
 def plan(observatory: Observatory) -> Planner:
     """Plan a document: expanded, compiled and proved."""
 
-    def make(document: Any, options: Options = Options(), site: Observatory = observatory) -> Plan:
-        return make_plan(load(document, site_of(site)), site, options)
+    def make(document: Any, options: Options | None = None, site: Observatory = observatory) -> Plan:
+        return make_plan(load(document, site_of(site)), site, options or Options())
 
     return make
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from safelight.engine import Clock, EngineError, ScaledClock, VirtualClock, clock_for
 from safelight.engine.clock import _Idle, real_sleep, wall_utc
 
@@ -52,7 +53,7 @@ def test_no_such_speed(speed: float | str) -> None:
 
 @pytest.mark.parametrize("clock", [Clock(), ScaledClock(1e6), VirtualClock()], ids=["real", "scaled", "virtual"])
 def test_every_clock(clock: Clock) -> None:
-    """Each clock starts near 0, never goes back, is aware of its zone, sleeps, times out and works in threads."""
+    """Each clock starts near 0, never goes back, is aware of its zone, sleeps and works in threads, within timeouts."""
 
     async def story() -> None:
         first, utc = clock.now(), clock.utc()
@@ -61,14 +62,32 @@ def test_every_clock(clock: Clock) -> None:
         await clock.sleep(0.001)
         assert clock.now() >= first + 0.001
         assert clock.utc() >= utc
-        with pytest.raises(TimeoutError):
-            async with clock.timeout(0.001):
-                await asyncio.get_running_loop().create_future()
-        with pytest.raises(TimeoutError):
-            async with clock.timeout(-5):
-                await asyncio.get_running_loop().create_future()
         async with clock.timeout(NEVER):
             assert await clock.in_thread(threading.get_ident) != threading.get_ident()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("clock", [Clock(), VirtualClock()], ids=["real", "virtual"])
+@pytest.mark.parametrize("seconds", [0.001, 0, -5])
+def test_timeouts(clock: Clock, seconds: float) -> None:
+    """Real and virtual timeouts strike after their time, at once where that is over already."""
+
+    async def story() -> None:
+        with pytest.raises(TimeoutError):
+            async with clock.timeout(seconds):
+                await asyncio.get_running_loop().create_future()
+
+    asyncio.run(story())
+
+
+def test_a_scaled_timeout_is_patient() -> None:
+    """A hurried clock gives the computer its time: work that takes a moment is no timeout at any speed."""
+
+    async def story() -> None:
+        clock = ScaledClock(1e6)
+        async with clock.timeout(0.001):
+            await real_sleep(0.01)
 
     asyncio.run(story())
 
@@ -185,7 +204,7 @@ def test_a_body_that_swallows_its_timeout() -> None:
     """A body that catches the cancellation of its timeout and goes on is over with TimeoutError all the same."""
 
     async def story(clock: VirtualClock) -> None:
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError):  # noqa: PT012 - the block is what is tested
             async with clock.timeout(1):
                 try:
                     await clock.sleep(5)
@@ -245,7 +264,7 @@ def test_a_task_group_in_a_timeout() -> None:
             finally:
                 ended.append(clock.now())
 
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError):  # noqa: PT012 - the block is what is tested
             async with clock.timeout(10), asyncio.TaskGroup() as group:
                 for for_s in (3, 30, 300):
                     group.create_task(member(for_s))
@@ -255,7 +274,7 @@ def test_a_task_group_in_a_timeout() -> None:
             async with clock.timeout(5):
                 await clock.sleep(50)
 
-        with pytest.raises(ExceptionGroup) as caught:
+        with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012 - the block is what is tested
             async with asyncio.TaskGroup() as group:
                 group.create_task(bounded())
                 group.create_task(member(500))
@@ -308,6 +327,22 @@ def test_work_in_a_thread_holds_the_clock() -> None:
         assert await working == "done"
         await sleeping
         assert seen == [7]
+
+    in_virtual_time(story)
+
+
+def test_a_still_clock() -> None:
+    """While something outside of the observatory is waited for, no virtual time passes; two may hold it at once."""
+
+    async def story(clock: VirtualClock) -> None:
+        sleeping = asyncio.ensure_future(clock.sleep(7))
+        with clock.still():
+            with clock.still():
+                await real_sleep(0.001)
+            await real_sleep(0.001)
+            assert clock.now() == 0
+        await sleeping
+        assert clock.now() == 7
 
     in_virtual_time(story)
 

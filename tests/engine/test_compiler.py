@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from safelight.devices import Observatory
 from safelight.devices.observatory import Observatory as Site
 from safelight.engine import EngineError, Options, Plan, compile_graph
 from safelight.engine.compiler import exposure_of
 from safelight.states import Event, Expose, LampOff, LampWarmup, Park, Readout, Shape, State, StateGraph
-
 from tests.engine.strategies import documents, long_document
 
 Planner = Callable[..., Plan]
@@ -40,7 +40,7 @@ def frames_of(graph: StateGraph, kind: type) -> list[str]:
 @given(document=documents, overlap=st.booleans(), park=st.booleans(), tight=st.booleans())
 @settings(max_examples=120)
 def test_every_graph_is_proved(
-    plan: Planner, observatory: Observatory, document: Any, overlap: bool, park: bool, tight: bool
+    plan: Planner, observatory: Observatory, document: Any, *, overlap: bool, park: bool, tight: bool
 ) -> None:
     """Whatever is asked for, and however it may be run, the compiled graph keeps every promise."""
     site = light_tight(observatory) if tight else observatory
@@ -52,7 +52,7 @@ def test_every_graph_is_proved(
 @given(document=documents, overlap=st.booleans(), tight=st.booleans())
 @settings(max_examples=60)
 def test_every_frame_once_and_in_order(
-    plan: Planner, observatory: Observatory, document: Any, overlap: bool, tight: bool
+    plan: Planner, observatory: Observatory, document: Any, *, overlap: bool, tight: bool
 ) -> None:
     """Each frame is exposed in one state and read out in one, in the order of the document."""
     made = plan(document, Options(overlap=overlap), light_tight(observatory) if tight else observatory)
@@ -67,7 +67,7 @@ def test_every_frame_once_and_in_order(
 @given(document=documents, park=st.booleans(), tight=st.booleans())
 @settings(max_examples=100)
 def test_between_the_bound_and_the_serial_chain(
-    plan: Planner, observatory: Observatory, document: Any, park: bool, tight: bool
+    plan: Planner, observatory: Observatory, document: Any, *, park: bool, tight: bool
 ) -> None:
     """A run never lasts longer than its serial chain, and never less than the bound."""
     site = light_tight(observatory) if tight else observatory
@@ -81,9 +81,9 @@ def test_between_the_bound_and_the_serial_chain(
 @given(document=documents, overlap=st.booleans(), tight=st.booleans())
 @settings(max_examples=60)
 def test_lamps_burn_as_long_as_they_must(
-    plan: Planner, observatory: Observatory, document: Any, overlap: bool, tight: bool
+    plan: Planner, observatory: Observatory, document: Any, *, overlap: bool, tight: bool
 ) -> None:
-    """A lamp burns at least for its exposures and its longest warm-up, never longer than the run, and no other burns."""
+    """A lamp burns for its exposures and its longest warm-up at least, never longer than the run; no other burns."""
     made = plan(document, Options(overlap=overlap), light_tight(observatory) if tight else observatory)
     needed: dict[str, float] = {}
     longest: dict[str, float] = {}
@@ -100,7 +100,7 @@ def test_lamps_burn_as_long_as_they_must(
 
 @given(document=documents, overlap=st.booleans())
 @settings(max_examples=40)
-def test_the_hash_is_the_content(plan: Planner, document: dict[str, Any], overlap: bool) -> None:
+def test_the_hash_is_the_content(plan: Planner, document: dict[str, Any], *, overlap: bool) -> None:
     """The same frames give the same hash; one frame more or another schedule gives another."""
     options = Options(overlap=overlap)
     first = plan(document, options).graph
@@ -113,7 +113,7 @@ def test_the_hash_is_the_content(plan: Planner, document: dict[str, Any], overla
 @given(document=documents, overlap=st.booleans(), done=st.integers(0, 60))
 @settings(max_examples=60)
 def test_the_rest_of_a_run_is_proved_too(
-    plan: Planner, observatory: Observatory, document: Any, overlap: bool, done: int
+    plan: Planner, observatory: Observatory, document: Any, *, overlap: bool, done: int
 ) -> None:
     """Whatever part of the frames is on disk already, the graph of the rest is proved and takes the rest in order."""
     from safelight.engine.proof import prove  # noqa: PLC0415
@@ -245,8 +245,10 @@ def test_a_lamp_that_would_burn_too_long(plan: Planner) -> None:
 
 
 @pytest.mark.parametrize("kind", ["point", "fibsel-step", "park"])
-def test_deadlines_hold_from_anywhere(plan: Planner, observatory: Observatory, features: Mapping[str, Any], kind: str) -> None:
-    """A slew or a move of the mask has time for its longest way: nobody knows where the last run left the instrument."""
+def test_deadlines_hold_from_anywhere(
+    plan: Planner, observatory: Observatory, features: Mapping[str, Any], kind: str
+) -> None:
+    """A slew or a move of the mask has time for its longest way: nobody knows where the last run left them."""
     assert observatory.telescopes
     assert observatory.fibsel
     steps = observatory.fibsel.fibres.values()
@@ -256,7 +258,9 @@ def test_deadlines_hold_from_anywhere(plan: Planner, observatory: Observatory, f
         "park": 180 / observatory.telescopes.slew_deg_per_s,
     }[kind]
     states = plan(features, Options(park_after=True)).graph.states
-    first = next(state for state in states if state.kind == kind and not state.id.startswith("fibsel-step/Quartz-30s-001/"))
+    first = next(
+        state for state in states if state.kind == kind and not state.id.startswith("fibsel-step/Quartz-30s-001/")
+    )
     assert first.deadline_s > longest_s
 
 

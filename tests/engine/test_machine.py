@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from statemachine import registry
+
 from safelight.engine import EngineError, Options, Plan
 from safelight.engine.machine import Machine
 from safelight.engine.walk import INTERRUPTIONS, Walk
 from safelight.states import ENDINGS, Event, Shape, StateGraph
-from statemachine import registry
-
 from tests.engine.strategies import documents
 
 Planner = Callable[..., Plan]
@@ -41,8 +41,8 @@ def walk_on(draw: Any, graph: StateGraph, machine: Machine, walk: Walk, steps: i
 
 @given(drawn=st.data(), name=st.sampled_from(["bias", "demo", "quick-cals", "normal"]), overlap=st.booleans())
 @settings(max_examples=40)
-def test_the_machine_moves_as_the_proof_thinks(plan: Planner, drawn: Any, name: str, overlap: bool) -> None:
-    """On any walk through a library graph, the statechart and the proof's walk are in the same states after each event."""
+def test_the_machine_moves_as_the_proof_thinks(plan: Planner, drawn: Any, name: str, *, overlap: bool) -> None:
+    """On any walk through a library graph, statechart and proof are in the same states after each event."""
     graph = plan(name, Options(overlap=overlap, park_after=True)).graph
     walk_on(drawn.draw, graph, Machine(graph), Walk(graph), 200)
 
@@ -84,10 +84,22 @@ def advance(machine: Machine, *states: str) -> None:
 
 def test_a_parallel_joins_when_all_lanes_have_ended(plan: Planner) -> None:
     """A handover is left when read-out and set-up have both ended, in whatever order."""
-    graph = plan({"lamps": {"Neon": {"exposure_time": 1, "warmup": 1}, "Argon": {"exposure_time": 1, "warmup": 1}}}).graph
+    graph = plan(
+        {"lamps": {"Neon": {"exposure_time": 1, "warmup": 1}, "Argon": {"exposure_time": 1, "warmup": 1}}}
+    ).graph
     first = "Neon-1s-001"
-    way = ("lamp-off/all", f"lamp-warmup/{first}", f"point/{first}", f"ready/{first}", f"expose/{first}", f"lamp-off/{first}")
-    for one, other in ((f"readout/{first}", "lamp-warmup/Argon-1s-001"), ("lamp-warmup/Argon-1s-001", f"readout/{first}")):
+    way = (
+        "lamp-off/all",
+        f"lamp-warmup/{first}",
+        f"point/{first}",
+        f"ready/{first}",
+        f"expose/{first}",
+        f"lamp-off/{first}",
+    )
+    for one, other in (
+        (f"readout/{first}", "lamp-warmup/Argon-1s-001"),
+        ("lamp-warmup/Argon-1s-001", f"readout/{first}"),
+    ):
         machine = Machine(graph)
         advance(machine, *way, one)
         assert f"handover/{first}" in machine.active
@@ -98,7 +110,7 @@ def test_a_parallel_joins_when_all_lanes_have_ended(plan: Planner) -> None:
 
 
 def test_a_parallel_within_a_parallel(plan: Planner) -> None:
-    """The dark block holds handovers of its own: the inner one joins into its lane, the outer one waits for all lanes."""
+    """The dark block holds handovers: the inner one joins into its lane, the outer one waits for all lanes."""
     graph = plan({"biases": {"count": 1}, "lamps": {"Neon": {"exposure_time": 1, "warmup": 1, "fibre": "P1-3"}}}).graph
     machine = Machine(graph)
     advance(machine, "lamp-off/all", "ready/bias-001", "expose/bias-001")

@@ -245,7 +245,7 @@ class Broken:
     def __init__(self) -> None:
         self.heard = 0
 
-    def hear(self, event: Mapping[str, Any]) -> None:
+    def hear(self, event: Mapping[str, Any]) -> None:  # noqa: ARG002
         """Fail."""
         self.heard += 1
         raise BrokenPipeError

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from safelight.engine import EngineError, Options, Plan, ProofError, prove
 from safelight.engine.walk import Walk
 from safelight.states import (
@@ -222,7 +223,9 @@ def test_colder_than_asked(graph: StateGraph, warmup_s: float) -> None:
 def test_a_lamp_that_is_not_its_own(graph: StateGraph) -> None:
     """A warm-up that lights one lamp more than the frame wants is refused."""
     work = LampWarmup(("Argon", "Xenon"), (60.0, 60.0))
-    assert f"{SECOND} integrates with Xenon lit" in refused(with_state(graph, f"lamp-warmup/{SECOND}", work=work)).promise
+    assert (
+        f"{SECOND} integrates with Xenon lit" in refused(with_state(graph, f"lamp-warmup/{SECOND}", work=work)).promise
+    )
 
 
 def test_a_warm_up_beside_an_integration(graph: StateGraph) -> None:
@@ -422,7 +425,10 @@ def test_two_ways_for_one_event(graph: StateGraph) -> None:
 @pytest.mark.parametrize("initial", [None, "nowhere"])
 def test_a_compound_that_begins_nowhere(graph: StateGraph, initial: str | None) -> None:
     """A compound without a first state is refused."""
-    assert f"frame/{FIRST} does not begin anywhere" in refused(with_state(graph, f"frame/{FIRST}", initial=initial)).promise
+    assert (
+        f"frame/{FIRST} does not begin anywhere"
+        in refused(with_state(graph, f"frame/{FIRST}", initial=initial)).promise
+    )
 
 
 def test_a_compound_that_begins_in_another(graph: StateGraph) -> None:
@@ -462,7 +468,7 @@ def test_the_path_is_the_shortest(plan: Planner) -> None:
 
 @pytest.mark.parametrize("name", ["bias", "demo", "normal", "quick-cals", "long-term"])
 @pytest.mark.parametrize("overlap", [True, False])
-def test_the_library(plan: Planner, name: str, overlap: bool) -> None:
+def test_the_library(plan: Planner, name: str, *, overlap: bool) -> None:
     """Every library sequence is proved, with and without overlap, and every configuration of it can be moved on."""
     made = plan(name, Options(overlap=overlap, park_after=True))
     assert made.proof.configurations > len(made.graph.exposures)

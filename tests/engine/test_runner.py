@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from astropy.io import fits
+
 from safelight.devices import DeviceFailed, Observatory
 from safelight.devices.simulated.faults import VERBS
 from safelight.engine import Plan, Request, Runner, RunRefused, VirtualClock, perform, plan_of
@@ -219,8 +220,8 @@ def test_attempts_stand_in_headers(play: Play) -> None:
 
 
 @pytest.mark.parametrize("reluctant", [False, True])
-def test_both_lanes_of_a_sweep_fail_at_once(play: Play, reluctant: bool) -> None:
-    """Where the exposure fails, and the mask beside it in the same moment or when it is stopped, both begin again once."""
+def test_both_lanes_of_a_sweep_fail_at_once(play: Play, *, reluctant: bool) -> None:
+    """Where the exposure fails, and the mask in the same moment or when it is stopped, both begin again once."""
     sabotage: list[str] = []
 
     def broken(runner: Runner, device: str, real: Any, last_s: float) -> Any:
@@ -313,7 +314,7 @@ def test_lamps_that_can_not_be_confirmed(play: Play, features: Mapping[str, Any]
 
 @pytest.mark.parametrize("what", ["error", "hang", "lie"])
 @pytest.mark.parametrize("common", [True, False])
-def test_a_lamp_that_stays_on(play: Play, features: Mapping[str, Any], what: str, common: bool) -> None:
+def test_a_lamp_that_stays_on(play: Play, features: Mapping[str, Any], what: str, *, common: bool) -> None:
     """A burning lamp whose off command fails for ever is told as on and the run is unsafe, unless all-off helps."""
     faults = [{"device": "lamps.Quartz", "verb": "off", "what": what, "nth": 2, "times": None}]
     if not common:
@@ -553,7 +554,9 @@ def test_abort_overrides_pause(play: Play) -> None:
 def test_abort_while_waiting_for_a_retry(play: Play) -> None:
     """An abort in the wait before a retry does not wait for it."""
     fault = {"device": "spectrographs", "verb": "expose", "what": "error", "nth": 2, "times": None}
-    played = play("demo", faults=[fault], listener=when("expose/Quartz-120s-001", stopper("abort", 1.5), event="state.failed"))
+    played = play(
+        "demo", faults=[fault], listener=when("expose/Quartz-120s-001", stopper("abort", 1.5), event="state.failed")
+    )
     assert played.result.outcome == "aborted"
     check_dark_and_clean(played)
 
@@ -620,7 +623,7 @@ def test_a_stop_after_the_end(play: Play) -> None:
 @pytest.mark.parametrize("times", [1, 3])
 @pytest.mark.parametrize("at_s", [0, 0.1, 30, 100, 150, 200, 235])
 def test_the_caller_is_cancelled(play: Play, times: int, at_s: float) -> None:
-    """A run whose task is cancelled, once or again and again, makes the lamps safe before the cancellation comes out."""
+    """A run whose task is cancelled, once or several times, makes the lamps safe before the cancellation comes out."""
 
     async def cancel(work: asyncio.Task[Any], runner: Runner, clock: VirtualClock) -> None:
         await clock.sleep(at_s)
@@ -636,18 +639,22 @@ def test_the_caller_is_cancelled(play: Play, times: int, at_s: float) -> None:
     assert played.detectors() == {"empty"}
 
 
-def test_every_task_is_cancelled(play: Play) -> None:
-    """A loop that is shut down cancels all tasks, the runner's own too: the lamps go off all the same."""
+@pytest.mark.parametrize("at_s", [0.1, 30, 100, 150, 200, 235])
+@pytest.mark.parametrize("times", [1, 3])
+def test_every_task_is_cancelled(play: Play, at_s: float, times: int) -> None:
+    """A loop that shuts down cancels all tasks, the runner's own and safing's too: the lamps go off all the same."""
 
     async def cancel(work: asyncio.Task[Any], runner: Runner, clock: VirtualClock) -> None:
-        await clock.sleep(100)
-        for task in asyncio.all_tasks():
-            if task is not asyncio.current_task():
+        await clock.sleep(at_s)
+        for _ in range(times):
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
                 task.cancel()
+            await asyncio.wait([work], timeout=0)
 
     played = play("demo", also=cancel)
     assert played.all_dark()
     assert played.leftovers == []
+    assert played.heard("safing.started")
 
 
 # ---- what should not happen
@@ -767,7 +774,7 @@ def test_no_room_for_frames(play: Play, tmp_path: Path) -> None:
 
 
 def test_the_disk_fails_in_mid_run(play: Play) -> None:
-    """A disk that takes no more frames ends the run as faulted with the lamps off, and the manifest's failure is told."""
+    """A disk that takes no more frames ends the run as faulted, lamps off, and the manifest's failure is told."""
 
     def block(runner: Runner) -> None:
         runner.instrument.folder.parent.mkdir(parents=True, exist_ok=True)

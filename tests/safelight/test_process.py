@@ -1,5 +1,6 @@
 """The program as others start it: exit codes, streams, signals."""
 
+import contextlib
 import json
 import os
 import signal
@@ -116,12 +117,12 @@ def test_frames_that_cant_be_written_are_refused_early(safelight: Command, home:
     assert not home.exists()
 
 
-def start(environment: dict[str, str], tmp_path: Path, *more: str, **streams: Any) -> "subprocess.Popen[str]":
-    """Start a run that takes a dozen seconds."""
-    words = ["run", "normal", "--speed", "200", "--frames", str(tmp_path / "f"), "--json", *more]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
+def start(environment: dict[str, str], tmp_path: Path, *more: str) -> "subprocess.Popen[str]":
+    """Start a run with JSON lines, both its streams in our hands."""
+    words = ["run", *more, "--frames", str(tmp_path / "f"), "--json"]
     command = [sys.executable, "-m", "safelight", *words]
-    return subprocess.Popen(command, text=True, env=environment, cwd=tmp_path, **streams)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, text=True, env=environment, cwd=tmp_path, **pipes)
 
 
 def wait_for(process: "subprocess.Popen[str]", event: str, kind: str = "") -> list[str]:
@@ -139,7 +140,8 @@ def wait_for(process: "subprocess.Popen[str]", event: str, kind: str = "") -> li
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_abort(environment: dict[str, str], safelight: Command, tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C, SIGTERM and SIGHUP while a lamp burns: exit code 4, every lamp read back as off; more change nothing."""
-    with start(environment, tmp_path, "--no-point") as process:
+    (tmp_path / "lamp.yaml").write_text("lamps: {Quartz: {warmup: 1200, exposure_time: 1200}}\n")
+    with start(environment, tmp_path, "lamp.yaml", "--speed", "200") as process:
         read = wait_for(process, "state.started", "lamp-warmup")
         for _ in range(4):
             process.send_signal(number)
@@ -171,7 +173,7 @@ def test_a_signal_at_the_start_is_remembered(environment: dict[str, str], home: 
 
 def test_a_reader_that_leaves_stops_nothing(environment: dict[str, str], safelight: Command, tmp_path: Path) -> None:
     """Where nobody reads standard output and standard error any more, the run goes on to its end."""
-    with start(environment, tmp_path, "--speed", "max") as process:
+    with start(environment, tmp_path, "normal", "--speed", "max") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()
@@ -180,6 +182,26 @@ def test_a_reader_that_leaves_stops_nothing(environment: dict[str, str], safelig
         assert process.wait(timeout=60) == 0
     (manifest,) = (tmp_path / "f").glob("*/manifest.json")
     assert len(json.loads(manifest.read_text())["frames"]) == 12
+
+
+def test_a_reader_that_sleeps_holds_nothing(environment: dict[str, str], tmp_path: Path) -> None:
+    """Where a reader does not read, the run goes on to its end; then the program waits for it, or for a signal."""
+    with start(environment, tmp_path, "long-term", "--speed", "max") as process:
+        manifests: list[Path] = []
+        for _ in range(200):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.2)
+            manifests = list((tmp_path / "f").glob("*/manifest.json"))
+            if manifests:
+                break
+        assert len(json.loads(manifests[0].read_text())["frames"]) == 55
+        assert process.poll() is None
+        for _ in range(200):
+            process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.2)
+                break
+        assert process.returncode == 0
 
 
 def test_streams_that_were_never_open(environment: dict[str, str], tmp_path: Path) -> None:
