@@ -1,0 +1,82 @@
+"""What must be true of a run that has come to its end, however often it was broken off."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from astropy.io import fits
+
+from safelight.engine import tables
+from safelight.engine.journal import Journal
+from tests.crash.crashes import Case
+
+__all__ = ["assert_dark", "assert_whole", "rows_of"]
+
+
+def rows_of(url: str, table: sa.Table, **equal: Any) -> list[Mapping[str, Any]]:
+    """Rows of the journal, in the order of their keys."""
+    journal = Journal(url, create=False)
+    try:
+        query = sa.select(table).where(*(table.c[name] == value for name, value in equal.items()))
+        return journal.read(query.order_by(*table.primary_key.columns))
+    finally:
+        journal.close()
+
+
+def assert_dark(case: Case) -> None:
+    """No lamp burns, and nothing waits in the spectrographs."""
+    assert case.burning() == []
+    detector = case.home / "simulated" / "detector.json"
+    if detector.exists():
+        assert set(json.loads(detector.read_bytes())["units"].values()) == {None}
+
+
+def assert_whole(case: Case, run: str, expected: Iterable[str], folder: Path | None = None) -> None:
+    """No frame lost, none doubled: the journal, the manifest, the disk and the headers say the same."""
+    folder = folder or case.frames / run
+    wanted = sorted(expected)
+    kept = rows_of(case.journal, tables.frames, run=run)
+    good = [row for row in kept if row["verdict"] == "good"]
+    assert sorted(row["frame"] for row in good) == wanted, "the journal's good frames"
+    numbers = [row["exposure_no"] for row in kept]
+    assert len(set(numbers)) == len(numbers), "exposure numbers"
+
+    listed = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["frames"]
+    listed_good = [frame for frame in listed if frame["verdict"] == "good"]
+    assert sorted(frame["frame"] for frame in listed_good) == wanted, "the manifest's good frames"
+    assert {(frame["frame"], frame["exposure_no"]) for frame in listed_good} == {
+        (row["frame"], row["exposure_no"]) for row in good
+    }
+    _assert_files(folder, run, good, listed_good)
+    tries = Counter(row["frame"] for row in rows_of(case.journal, tables.states, run=run, kind="expose"))
+    for row in good:
+        assert 1 <= row["attempt"] <= tries[row["frame"]], f"attempts of {row['frame']}"
+    outcomes = [row["outcome"] for row in rows_of(case.journal, tables.runs, run=run)]
+    assert outcomes == ["done"]
+    assert rows_of(case.journal, tables.locks) == [], "the lock"
+    assert_dark(case)
+
+
+def _assert_files(
+    folder: Path, run: str, good: Iterable[Mapping[str, Any]], listed: Iterable[Mapping[str, Any]]
+) -> None:
+    """Every file is whole, is what journal and manifest say, and belongs to the frame that its header names."""
+    told = {file["path"]: (file["bytes"], file["sha256"]) for frame in listed for file in frame["files"]}
+    on_disk = {path.name for path in folder.glob("*.fits")}
+    assert on_disk == set(told), "files beside those of the manifest"
+    for row in good:
+        for name, size, digest in json.loads(row["files"]):
+            content = (folder / name).read_bytes()
+            assert told[name] == (size, digest) == (len(content), hashlib.sha256(content).hexdigest())
+            header = fits.Header.fromstring(content[: 2880 * 6].decode("latin-1"))
+            assert (header["RUNID"], header["FRAMEID"], header["ATTEMPT"], header["EXPNO"], header["QUALITY"]) == (
+                run,
+                row["frame"],
+                row["attempt"],
+                row["exposure_no"],
+                "GOOD",
+            ), name

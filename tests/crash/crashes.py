@@ -1,0 +1,194 @@
+"""Runs in processes of their own, which die at chosen moments; the test's side of `warm.py`."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from safelight.devices import shipped_observatories
+from safelight.engine.journal import default_url
+
+__all__ = ["ALL_FEATURES", "Case", "Ended", "Warm", "small_observatory"]
+
+LONGEST_S = 120.0
+"""A job that takes longer hangs."""
+
+ALL_FEATURES: Mapping[str, Any] = {
+    "name": "all-features",
+    "park_after": True,
+    "biases": {"count": 2},
+    "darks": {"count": 1, "exposure_time": [3, 5]},
+    "lamps": [
+        {"lamps": ["Neon", "Argon"], "warmup": 30, "exposure_time": [5, 8], "fibre": "P1-12"},
+        {
+            "lamps": ["Quartz"],
+            "warmup": 20,
+            "exposure_time": 30,
+            "fibsel": {"positions": ["P1-2", "P1-1"], "time_per_position": 10},
+        },
+        {"lamps": ["LDLS"], "warmup": 10, "exposure_time": 4, "fibsel": {"mode": "each", "positions": ["P1-5", "P1-6"]}},
+    ],
+}
+"""A short sequence with everything that a document can ask for."""
+
+
+def small_observatory(folder: Path, *, cameras: str = "b", name: str = "small", **changes: Any) -> Path:
+    """The simulated observatory with few cameras: little to write, so that many runs take little time.
+
+    Args:
+        folder: where the document is written.
+        cameras: of its one spectrograph, a letter each.
+        name: of observatory and document.
+        changes: other parts of the document.
+    """
+    document = yaml.safe_load(shipped_observatories()["simulated"].read_text(encoding="utf-8"))
+    document |= {"name": name, **changes}
+    document["spectrographs"] |= {"units": ["sp1"], "cameras": list(cameras)}
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return path
+
+
+@dataclass(frozen=True)
+class Case:
+    """One home with its frames and its journal."""
+
+    home: Path
+    frames: Path
+    observatory: str
+    journal: str
+    sequence: Any = "demo"
+    speed: float | str = "max"
+
+    @classmethod
+    def at(cls, folder: Path, observatory: Path, sequence: Any = "demo", **changes: Any) -> "Case":
+        """A case in a folder of its own."""
+        home = folder / "home"
+        given = {"journal": default_url(home), "sequence": sequence} | changes
+        return cls(home, folder / "frames", str(observatory), **given)
+
+    def outlets(self) -> dict[str, str]:
+        """Each outlet as it stands in the switch's file, read without any of our own code."""
+        path = self.home / "simulated" / "switch.json"
+        if not path.exists():
+            return {}
+        return {lamp: outlet["state"] for lamp, outlet in json.loads(path.read_bytes())["outlets"].items()}
+
+    def burning(self) -> list[str]:
+        """The lamps that burn."""
+        return [lamp for lamp, state in self.outlets().items() if state != "off"]
+
+    def job(self, verb: str, **more: Any) -> dict[str, Any]:
+        """As the warm process is told; what is no field of the request stands beside it."""
+        request: dict[str, Any] = {"home": str(self.home), "speed": self.speed, "journal": self.journal}
+        if verb == "run":
+            request |= {"sequence": self.sequence, "observatory": self.observatory, "frames": str(self.frames)}
+        return {"verb": verb, "request": request | more.pop("request", {}), **more}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a child has ended: `status` as subprocess tells it, and what it answered."""
+
+    status: int
+    answer: Mapping[str, Any]
+    events: list[Mapping[str, Any]] = field(default_factory=list)
+
+    @property
+    def killed(self) -> bool:
+        """Whether it died by SIGKILL."""
+        return self.status == -signal.SIGKILL
+
+    @property
+    def outcome(self) -> str:
+        """Of the run; the error's name where there was none."""
+        return str(self.answer.get("outcome") or self.answer.get("error"))
+
+
+class Warm:
+    """The warm process."""
+
+    def __init__(self) -> None:
+        script = Path(__file__).with_name("warm.py")
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
+        self._process = subprocess.Popen(
+            [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment
+        )
+        self._rest = b""
+        self.child = 0
+
+    @classmethod
+    @contextmanager
+    def started(cls) -> Iterator["Warm"]:
+        """One for as long as the body takes."""
+        warm = cls()
+        try:
+            yield warm
+        finally:
+            warm.close()
+
+    def close(self) -> None:
+        """End it; a child that still runs is killed."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        if self._process.poll() is None and self.child:
+            try:
+                os.kill(self.child, signal.SIGKILL)
+            except ProcessLookupError:
+                self.child = 0
+        self._process.wait(LONGEST_S)
+        self._process.stdout.close()
+
+    def do(self, job: Mapping[str, Any]) -> Ended:
+        """Do one job, to its end or its death."""
+        self.begin(job)
+        return self.end()
+
+    def begin(self, job: Mapping[str, Any]) -> int:
+        """Begin one job; returns the child's process number."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(job).encode() + b"\n")
+        self.child = self.hear()["pid"]
+        return self.child
+
+    def end(self) -> Ended:
+        """Hear the child until it has ended."""
+        events: list[Mapping[str, Any]] = []
+        while "status" not in (said := self.hear()):
+            events.append(said)
+        self.child = 0
+        return Ended(said["status"], said, events)
+
+    def until(self, event: str, **facts: Any) -> Mapping[str, Any]:
+        """Hear the child until it tells this; it must be a job with `tell`."""
+        while True:
+            said = self.hear()
+            if "status" in said:
+                raise AssertionError(f"the run ended before {event} {facts}: {said}")
+            if said["event"] == event and all(said.get(key) == value for key, value in facts.items()):
+                return said
+
+    def hear(self) -> dict[str, Any]:
+        """The next line."""
+        assert self._process.stdout is not None
+        fd = self._process.stdout.fileno()
+        while b"\n" not in self._rest:
+            if not select.select([fd], [], [], LONGEST_S)[0]:
+                raise AssertionError("the run hangs")
+            got = os.read(fd, 1 << 16)
+            if not got:
+                raise AssertionError("the warm process is gone")
+            self._rest += got
+        line, _, self._rest = self._rest.partition(b"\n")
+        said: dict[str, Any] = json.loads(line)
+        return said
