@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from safelight.devices import Timekeeper, shipped_observatories
+from safelight.devices import Timekeeper, load_observatory, shipped_observatories
 from safelight.engine.admission import clock_at, room_for_frames
 from safelight.engine.clock import Clock
 from safelight.engine.events import Announcer, Listener
@@ -17,6 +17,7 @@ from safelight.engine.progress import progress_for
 from safelight.engine.request import Request, choose, plan_of
 from safelight.engine.runner import Runner
 from safelight.engine.segment import RunResult, Segment, hold
+from safelight.engine.standing import standing
 
 __all__ = ["Request", "RunResult", "calibrate", "choose", "perform", "plan_of"]
 
@@ -47,14 +48,15 @@ async def perform(
     Raises:
         ObservatoryError, SequenceError, EngineError: before anything was touched.
     """
-    draft = plan_of(request)
+    home = request.home or default_home()
+    start = await standing(load_observatory(request.observatory), home)
+    draft = plan_of(request, start=start)
     clock = clock or clock_at(request.speed, draft.observatory)
     room_for_frames(request.frames)
     choices = choose(draft.document, draft.observatory, point=request.point)
-    plan = draft if not choices else plan_of(request, choices)
+    plan = draft if not choices else plan_of(request, choices, start)
     run = new_run_id(plan.document.name, clock)
     folder = (request.frames / run).absolute()
-    home = request.home or default_home()
     with hold(request.journal or default_url(home), plan.observatory.name, run) as lock:
         write_run(lock.journal, page_of(plan, request, run, folder, clock))
         segment = Segment(

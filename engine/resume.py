@@ -29,6 +29,7 @@ from safelight.engine.pending import pending_exposure
 from safelight.engine.plan import Plan, make_plan, site_of
 from safelight.engine.runner import Runner
 from safelight.engine.segment import RunResult, Segment, hold
+from safelight.engine.standing import standing
 from safelight.sequences import load_text
 
 __all__ = ["Rest", "ResumeRequest", "rest_of", "resume"]
@@ -79,7 +80,10 @@ class Rest:
 
 
 def rest_of(
-    journal: Journal, request: ResumeRequest, spectrographs: Mapping[str, SpectrographStatus] | None = None
+    journal: Journal,
+    request: ResumeRequest,
+    spectrographs: Mapping[str, SpectrographStatus] | None = None,
+    start: Start = Start(),
 ) -> Rest:
     """Look at journal and disk and plan the rest; nothing is touched.
 
@@ -87,6 +91,7 @@ def rest_of(
         journal: where the run is written down.
         request: which run.
         spectrographs: as read back now, where an exposure may still be in them; None: not asked.
+        start: where the instrument stands, for estimates.
 
     Raises:
         RunRefused: there is no such run, or nothing to resume.
@@ -99,7 +104,7 @@ def rest_of(
     site = site_of(observatory, point=point)
     document = load_text(page.sequence_text, site, origin=page.sequence_origin, name=page.sequence)
     folder = (request.frames / page.run).absolute() if request.frames else page.folder
-    options = Options(bool(page.options["overlap"]), bool(page.options["park_after"]), Start())
+    options = Options(bool(page.options["overlap"]), bool(page.options["park_after"]), start)
     whole = make_plan(document, observatory, options, point=point, choices=page.choices, rest=())
     cameras = len(observatory.spectrographs.units) * len(observatory.spectrographs.cameras)
     found = assess(journal, page, whole.expansion.frames, folder, cameras, verify=request.verify)
@@ -159,7 +164,9 @@ async def resume(
     room_for_frames(first.folder)
     with hold(url, first.page.observatory, first.page.run) as lock:
         # Looked at again, now that nobody else can change it.
-        rest = rest_of(lock.journal, request, await _spectrographs(first.plan.observatory, clock, home, request))
+        observatory = first.plan.observatory
+        waiting = await _spectrographs(observatory, clock, home, request)
+        rest = rest_of(lock.journal, request, waiting, await standing(observatory, home))
         if rest.nothing_to_do:
             raise RunRefused(f"nothing to resume: run {rest.page.run} is done, and its frames are in {rest.folder}")
         segment = Segment(

@@ -136,9 +136,10 @@ class Segment:
         listening.finish()
         with self.clock.still():
             await ear
-        self._write_ending(record, ending)
         frames = self.before + ending.frames
+        # First the manifest: a run that the journal calls done has one, whenever it was killed.
         await self._write_manifest(frames)
+        self._write_ending(record, ending)
         result = _result(self.run, ending, frames, self.folder, self.clock.now() - began_s)
         self._tell_end(result)
         return result

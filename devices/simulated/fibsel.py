@@ -85,6 +85,7 @@ class SimulatedFibsel:
         self._mask = Mask(site, model)
         self._line = Line("fibsel", (), site.faults, site.clock)
         self._believed: int | None = None
+        self._moved = False
 
     async def move(self, steps: int) -> None:
         """Move to an absolute position; a cancelled move stops where it is."""
@@ -110,8 +111,15 @@ class SimulatedFibsel:
         """Stop the motor, at once."""
         await self._line.send(Command("stop", _UNITS, 0.0, lambda _obey, _lie: None, begin=self._halt))
 
+    async def close(self) -> None:
+        """Leave our own moves that are over as over, also for a process whose clock is behind this one's."""
+        if self._moved:
+            now = self._mask.now()
+            self._mask.edit(lambda motions: [m.settled(now) for m in motions[-1:]])
+
     def _depart(self, units: Units, steps: int, takes_s: float) -> None:
         if units and takes_s > 0:
+            self._moved = True
             now, here = self._mask.now(), self._mask.steps()
             motion = Motion(now, (here,), now + takes_s, (steps,))
             self._mask.edit(lambda motions: [*motions[:-1], *(m.stopped(now) for m in motions[-1:]), motion])

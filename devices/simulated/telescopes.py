@@ -88,6 +88,7 @@ class SimulatedTelescopes:
         self._mounts = Mounts(site, model)
         self._line = Line("telescopes", self._mounts.names, site.faults, site.clock)
         self._believed: dict[str, AltAz] = {}
+        self._moved: set[str] = set()
 
     @property
     def names(self) -> Units:
@@ -122,6 +123,12 @@ class SimulatedTelescopes:
         """Stop all motion, at once."""
         await self._line.send(Command("stop", self.names, 0.0, _done, begin=self._halt))
 
+    async def close(self) -> None:
+        """Leave our own slews that are over as over, also for a process whose clock is behind this one's."""
+        if self._moved:
+            now = self._mounts.now()
+            self._mounts.edit(tuple(self._moved), lambda _name, each: [m.settled(now) for m in each[-1:]])
+
     def _slews(self, targets: Mapping[str, AltAz]) -> dict[str, float]:
         model = self._mounts.model
         here = self._places()
@@ -146,6 +153,7 @@ class SimulatedTelescopes:
             return [*motions[:-1], *(m.stopped(now) for m in motions[-1:]), motion]
 
         if moving:
+            self._moved.update(moving)
             self._mounts.edit(moving, change)
 
     def _arrive(self, units: Units) -> None:

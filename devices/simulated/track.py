@@ -54,6 +54,10 @@ class Motion:
         over = now < self.end_utc < now + _ROUNDING_S
         return Motion(self.start_utc, self.origin, now, self.target) if over else self
 
+    def settled(self, now: float) -> Motion:
+        """The same motion, over for every clock: one that is behind ours would still see it under way."""
+        return self if self.moving(now) else Motion(self.start_utc, self.origin, self.start_utc, self.target)
+
     def as_list(self) -> list[Any]:
         """For a JSON file."""
         return [self.start_utc, list(self.origin), self.end_utc, list(self.target)]

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from safelight.commands.options import AsJson, NoOverlap, NoPoint, ObservatoryName, Park, Sequence
+from safelight.commands.options import AsJson, Home, NoOverlap, NoPoint, ObservatoryName, Park, Sequence
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -17,6 +17,7 @@ def plan(
     sequence: Sequence,
     *,
     observatory: ObservatoryName = "simulated",
+    home: Home = None,
     no_overlap: NoOverlap = False,
     park: Park = False,
     no_point: NoPoint = False,
@@ -26,7 +27,12 @@ def plan(
 
     States that run beside each other stand under one another, marked with a bar.
     """
-    from safelight.engine import Request, plan_of  # noqa: PLC0415 - a command pays for what it uses
+    import asyncio  # noqa: PLC0415 - a command pays for what it uses
+
+    from safelight.devices import load_observatory  # noqa: PLC0415
+    from safelight.engine import Request, plan_of  # noqa: PLC0415
+    from safelight.engine.home import default_home  # noqa: PLC0415
+    from safelight.engine.standing import standing  # noqa: PLC0415
     from safelight.speech import put_json  # noqa: PLC0415
 
     request = Request(
@@ -36,7 +42,8 @@ def plan(
         point=not no_point,
         park_after=True if park else None,
     )
-    planned = plan_of(request)
+    start = asyncio.run(standing(load_observatory(observatory), home or default_home()))
+    planned = plan_of(request, start=start)
     if as_json:
         put_json(planned.as_json())
     else:

@@ -22,6 +22,7 @@ import os
 import pathlib
 import signal
 import sys
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -182,8 +183,18 @@ def child(job: Mapping[str, Any], answer_fd: int) -> None:
         os._exit(1)
 
 
+def warm_up() -> None:
+    """One run and one resume, for all that is imported, compiled and kept only once."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        request = Request("demo", home=folder, frames=folder, speed="max")
+        asyncio.run(perform(request, on_start=lambda runner: runner.stop("pause", "warm enough"), guarded=False))
+        asyncio.run(resume(ResumeRequest(home=folder, speed="max"), guarded=False))
+
+
 def main() -> None:
     """Fork for each job, wait, answer."""
+    warm_up()
     for request in sys.stdin:
         job = json.loads(request)
         hear_fd, answer_fd = os.pipe()

@@ -248,7 +248,7 @@ def test_both_lanes_of_a_sweep_fail_at_once(play: Play, *, reluctant: bool) -> N
     assert sorted(sabotage) == ["fibsel", "spectrographs"]
     assert (played.result.outcome, played.result.reason) == ("done", None)
     assert played.good == DEMO_FRAMES
-    assert len(played.heard("state.retried")) == 1
+    assert len(played.heard("state.failed")) == len(played.heard("state.retried")) == 1
     assert played.result.frames[1].attempt == 2
 
 
@@ -717,12 +717,18 @@ def test_work_that_does_not_let_go(play: Play) -> None:
     """A state that swallows its cancellation until the lamps are dark does not keep them burning."""
     dark = asyncio.Event()
     lamps: set[str] = set()
+    kept_waiting: list[str] = []
 
     async def stubborn(order: object) -> int:
-        try:
-            await asyncio.get_running_loop().create_future()
-        except asyncio.CancelledError:
-            await dark.wait()
+        # Cancelled by the abort, and once more by its deadline, which virtual time brings at once.
+        for _ in range(3):
+            try:
+                await asyncio.wait_for(dark.wait(), 10)
+            except asyncio.CancelledError:
+                continue
+            except TimeoutError:
+                kept_waiting.append("the lamps burn")
+            return 1
         return 1
 
     def hear(said: Mapping[str, Any], runner: Runner) -> None:
@@ -737,8 +743,54 @@ def test_work_that_does_not_let_go(play: Play) -> None:
 
     played = play("demo", listener=hear)
     assert played.result.outcome == "aborted"
+    assert kept_waiting == []
     assert played.all_dark()
     assert played.leftovers == []
+
+
+def test_work_that_does_not_let_go_of_a_pause(play: Play) -> None:
+    """A slew that goes on after a pause is told again at the end, and nothing of it is left when the run is over."""
+
+    async def stubborn(targets: object) -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            await asyncio.get_running_loop().create_future()
+
+    def hear(said: Mapping[str, Any], runner: Runner) -> None:
+        if said["event"] == "state.started" and said["state"] == "lamp-off/all":
+            sabotaged("telescopes", "goto", stubborn)(runner)
+        if said["event"] == "state.started" and said["state"] == "readout/bias-001":
+            stopper("pause", 5)(runner)
+
+    played = play("demo", listener=hear)
+    assert played.result.outcome == "paused"
+    assert played.good == ["bias-001"]
+    assert played.leftovers == []
+
+
+def test_a_clean_up_that_is_broken_off(play: Play) -> None:
+    """Where an abort breaks off the clean-up of an exposure that failed, it is done again: no charge is left behind."""
+    calls: list[str] = []
+
+    def hear(said: Mapping[str, Any], runner: Runner) -> None:
+        if said["event"] == "state.failed" and not calls:
+            real = runner.instrument.devices.spectrographs.abort
+
+            async def slow() -> None:
+                calls.append("abort")
+                if len(calls) == 1:
+                    await asyncio.get_running_loop().create_future()
+                await real()
+
+            sabotaged("spectrographs", "abort", slow)(runner)
+            stopper("abort", 5)(runner)
+
+    fault = {"device": "spectrographs", "verb": "expose", "what": "timeout", "nth": 2}
+    played = play("demo", faults=[fault], listener=hear)
+    assert played.result.outcome == "aborted"
+    assert len(calls) == 2
+    check_dark_and_clean(played)
 
 
 def test_nothing_is_read_of_a_frame_that_is_not_whole(play: Play) -> None:

@@ -1,0 +1,93 @@
+"""Homes of their own, runs that die when they are told to, and a PostgreSQL server where there is one."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.crash.crashes import ALL_FEATURES, Case, Warm, small_observatory
+from tests.journal.servers import Postgres, postgres_server
+
+MakeCase = Callable[..., Case]
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """The warm process, which forks a child for each run."""
+    with Warm.started() as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The simulated observatory with one camera."""
+    return small_observatory(tmp_path_factory.mktemp("observatory"))
+
+
+@pytest.fixture(scope="session")
+def expected(warm: Warm, small: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], dict[str, Any]]:
+    """The answer of an undisturbed run of a sequence: its good frames, and how often each kind of moment came."""
+    answers: dict[str, dict[str, Any]] = {}
+
+    def answer(sequence: Any) -> dict[str, Any]:
+        key = str(sequence)
+        if key not in answers:
+            ended = warm.do(Case.at(tmp_path_factory.mktemp("undisturbed"), small, sequence).job("run"))
+            assert ended.outcome == "done"
+            answers[key] = dict(ended.answer)
+        return answers[key]
+
+    return answer
+
+
+@pytest.fixture
+def make_case(tmp_path: Path, small: Path) -> MakeCase:
+    """Cases in folders of their own."""
+    count = iter(range(10_000))
+
+    def make(sequence: Any = "demo", observatory: Path = small, **changes: Any) -> Case:
+        folder = tmp_path / f"case-{next(count)}"
+        folder.mkdir()
+        return Case.at(folder, observatory, sequence, **changes)
+
+    return make
+
+
+@pytest.fixture
+def case(make_case: MakeCase) -> Case:
+    """The demo on the small observatory."""
+    return make_case()
+
+
+@pytest.fixture(params=["demo", ALL_FEATURES], ids=["demo", "all-features"])
+def sequence(request: pytest.FixtureRequest) -> Any:
+    """The demo, and everything."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A private PostgreSQL server."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    """An empty database of one's own."""
+    name = f"journal_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return postgres.url(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a journal may be made: both kinds."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'journal.sqlite'}"
+    made: str = request.getfixturevalue("postgres_url")
+    return made
