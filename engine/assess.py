@@ -96,7 +96,7 @@ def _sizes(folder: Path) -> dict[str, int]:
     try:
         with os.scandir(folder) as entries:
             return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
 
 
@@ -166,22 +166,23 @@ def _retaken(
 
 
 def settle(assessment: Assessment, record: SegmentRecord, *, folder: Path) -> None:
-    """Write the assessment down, and move aside what does not count; nothing is deleted.
+    """Move aside what does not count, and write the assessment down; nothing is deleted.
+
+    In this order: files of a lost frame that still lay there when the journal does not know them any more could be
+    taken for a frame that was never written down.
 
     Raises:
         JournalError, OSError: then nothing has been lost.
     """
+    gone = [file.path for taken, _ in assessment.lost for file in taken.files]
+    for path in [*(path for path, _ in assessment.aside), *gone]:
+        if path.exists():
+            _move_aside(path, folder / "aside")
     for taken, why in assessment.lost:
         record.lose(taken, why)
     for taken in assessment.adopted:
         record.keep(taken)
     record.commit()
-    for path, _ in assessment.aside:
-        _move_aside(path, folder / "aside")
-    for taken, _ in assessment.lost:
-        for file in taken.files:
-            if file.path.exists():
-                _move_aside(file.path, folder / "aside")
 
 
 def _move_aside(path: Path, folder: Path) -> None:

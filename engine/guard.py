@@ -160,6 +160,8 @@ class Guard:
             self._say("watching")
             self._answer(lit=message["lease"])
         elif "beat" in message:
+            # What comes after a heartbeat is another story, and is written down anew.
+            self._written = None
             self._answer(beat=message["beat"])
 
     def _look_at_time(self) -> None:
@@ -177,10 +179,12 @@ class Guard:
 
     async def _put_out(self, lamp: str) -> None:
         self.book.log("lease.ended", lamp=lamp)
-        if await self._safing.one_lamp(lamp) == "off":
+        seen = await self._safing.one_lamp(lamp)
+        if seen == "off":
             self.leases.pop(lamp, None)
             self.book.log("lamp.off", lamp=lamp)
         self._say("watching")
+        self._write_down({lamp: seen}, "its lease has ended")
 
     async def _make_safe(self, why: str) -> bool:
         """One round through all lamps; True if every one is read back as off."""

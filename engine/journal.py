@@ -24,6 +24,8 @@ _LOCK_NUMBER = 7236831
 _WAL_TRIES = 100
 _BUSY_S = 5.0
 """How long a writer waits for another one, s. Writers hold the journal for a millisecond."""
+_OURS = {tables.version.name, tables.runs.name}
+"""Tables that every journal has had; a database without them is somebody else's."""
 
 
 def default_url(home: Path) -> str:
@@ -43,8 +45,9 @@ class Journal:
     """
 
     def __init__(self, url: str, *, create: bool = True) -> None:
-        self.url = url
         self._engine = _engine(url, create=create)
+        # What other processes are told: the guards have another working directory.
+        self.url = self._engine.url.render_as_string(hide_password=False)
         try:
             self._connection: Connection = self._engine.connect()
             self._look_at_version(create=create)
@@ -146,14 +149,18 @@ class Journal:
             with self.alone():
                 self._make_tables()
             names = self._table_names()
-        if tables.version.name not in names:
+        if not names >= _OURS:
             raise JournalError(f"{self} is no journal of safelight")
-        found = self.read(sa.select(tables.version.c.version_num))
-        number = str(found[0]["version_num"]) if found else "none"
-        if number != tables.VERSION:
+        if self._version() != tables.VERSION:
             from safelight.engine.migrations import upgrade  # noqa: PLC0415 - slow, and rarely needed
 
-            upgrade(self._connection, number, str(self))
+            # Asked again where nobody can come between: another process may be upgrading it now.
+            with self.alone():
+                upgrade(self._connection, self._version(), str(self))
+
+    def _version(self) -> str:
+        found = self.read(sa.select(tables.version.c.version_num))
+        return str(found[0]["version_num"]) if found else "none"
 
     def _table_names(self) -> set[str]:
         names = set(sa.inspect(self._connection).get_table_names())
@@ -175,12 +182,13 @@ def _engine(url: str, *, create: bool) -> Engine:
     """
     try:
         parsed = sa.make_url(url)
-        if parsed.get_backend_name() == "sqlite":
+        if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
             return _sqlite(parsed, create=create)
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() != "postgresql":
-            raise JournalError(f"--journal {url}: allowed are sqlite:///PATH and postgresql://...")
+            shown = parsed.render_as_string(hide_password=True)
+            raise JournalError(f"--journal {shown}: allowed are sqlite:///PATH and postgresql://...")
         return sa.create_engine(parsed, pool_size=1, max_overflow=0, connect_args={"connect_timeout": 5})
     except ImportError:
         raise JournalError("PostgreSQL needs psycopg: pip install 'safelight[postgres]'") from None
@@ -189,9 +197,10 @@ def _engine(url: str, *, create: bool) -> Engine:
 
 
 def _sqlite(url: sa.URL, *, create: bool) -> Engine:
-    path = Path(url.database or "")
-    if not url.database or url.database == ":memory:":
+    name = url.database or ""
+    if not name or ":memory:" in name or name.startswith("file:"):
         raise JournalError("a journal in memory would not outlive the process: give sqlite:///PATH")
+    path = Path(name).absolute()
     if not create and not path.exists():
         raise JournalError(f"there is no journal {path}: nothing has been run here yet")
     try:
@@ -199,14 +208,15 @@ def _sqlite(url: sa.URL, *, create: bool) -> Engine:
     except OSError as error:
         raise JournalError(f"the journal {path} can't be made: {error.strerror}") from None
     engine = sa.create_engine(
-        url, poolclass=sa.StaticPool, connect_args={"timeout": _BUSY_S, "check_same_thread": False}
+        url.set(database=str(path)), poolclass=sa.StaticPool, connect_args={"timeout": _BUSY_S, "check_same_thread": False}
     )
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         # Transactions are ours to begin: the driver would begin them late, and commit them at odd times.
         connection.isolation_level = None
-        _use_wal(connection)
+        if _may_be_ours(connection):
+            _use_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
 
     @sa.event.listens_for(engine, "begin")
@@ -214,6 +224,12 @@ def _sqlite(url: sa.URL, *, create: bool) -> Engine:
         connection.exec_driver_sql(connection.info.get("begin", "BEGIN"))
 
     return engine
+
+
+def _may_be_ours(connection: Any) -> bool:
+    """Whether it is a journal, or nothing yet: somebody else's database is not even switched to another mode."""
+    names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return not names or names >= _OURS
 
 
 def _use_wal(connection: Any) -> None:

@@ -98,15 +98,22 @@ class Watch:
         """
         self._leases[lamp] = self._wall.now() + lease_s / (self.order.speed or 1.0)
         with self.clock.still():
-            await self._until(lambda: any(member.ready for member in self._members), _READY_S, "no guard is alive")
+            await self._until(
+                lambda: any(member.ready and not member.gone for member in self._members), _READY_S, "no guard is alive"
+            )
             for member in self._members:
                 member.lit.discard(lamp)
                 self._send_lease(member, lamp)
             await self._until(
-                lambda: any(self._members) and all(lamp in m.lit for m in self._members if not m.gone),
+                lambda: self._noted(lamp),
                 _ANSWER_S,
                 f"no guard has noted that {lamp} is to be lit",
             )
+
+    def _noted(self, lamp: str) -> bool:
+        """Whether every guard that is alive knows of the lamp, and there is one."""
+        alive = [member for member in self._members if not member.gone]
+        return bool(alive) and all(lamp in member.lit for member in alive)
 
     async def end(self, linger_s: float = 0.0) -> bool:
         """The run has ended; the guards look for themselves, and end when every lamp is off.
@@ -165,6 +172,8 @@ class Watch:
                 cwd="/",
             )
         except OSError as error:
+            for fd in (pipes[0][1], pipes[1][0], pipes[2][1], pipes[3][0]):
+                os.close(fd)
             raise GuardError(f"the guard can't be started: {error}") from None
         finally:
             for fd in theirs:
@@ -224,7 +233,9 @@ class Watch:
         while not self._ended:
             for member in self._members:
                 # Counted in beats, not in seconds: a runner that was stopped itself must not blame its guard.
-                if member.unanswered * policy.heartbeat_s > policy.silence_s and member.pid is not None:
+                silent = member.unanswered * policy.heartbeat_s > policy.silence_s
+                # The number of one that is gone may be somebody else's by now.
+                if silent and member.pid is not None and not member.gone:
                     self.tell("guard.silent", pid=member.pid, beats=member.unanswered)
                     _kill(member.pid)
                 member.unanswered += 1

@@ -16,11 +16,11 @@ __all__ = ["migrate", "upgrade"]
 
 
 def upgrade(connection: Connection, found: str, name: str) -> None:
-    """Upgrade a journal in one transaction: all or nothing.
+    """Upgrade a journal within the caller's transaction: all or nothing.
 
     Args:
-        connection: to the journal, no transaction open.
-        found: the version that it has.
+        connection: to the journal.
+        found: the version that it has; the newest one is left as it is.
         name: the journal, for errors.
 
     Raises:
@@ -32,8 +32,7 @@ def upgrade(connection: Connection, found: str, name: str) -> None:
             f"the journal {name} has version {found!r}, and this safelight knows up to {tables.VERSION}: "
             "it was written by a newer safelight; update safelight, or use another --journal"
         )
-    with connection.begin():
-        migrate(connection, found)
+    migrate(connection, found)
 
 
 def migrate(connection: Connection, found: str | None = None) -> None:

@@ -15,7 +15,10 @@ from safelight.engine.journal import Journal
 from safelight.engine.lock import Owner
 from tests.crash.crashes import Case
 
-__all__ = ["assert_dark", "assert_whole", "rows_of"]
+__all__ = ["assert_dark", "assert_whole", "cards_of", "rows_of"]
+
+SAME = ("IMAGETYP", "EXPTIME", "OBJECT", "CALIBFIB", "SWEEPN", "DWELLASK", "SEQNAME", "SEQHASH", "SHUTTER")
+"""Cards that a frame has however often its run was broken off; lamps and the fibres of a sweep come on top."""
 
 
 def rows_of(url: str, table: sa.Table, **equal: Any) -> list[Mapping[str, Any]]:
@@ -31,6 +34,26 @@ def rows_of(url: str, table: sa.Table, **equal: Any) -> list[Mapping[str, Any]]:
 def assert_dark(case: Case) -> None:
     """No lamp burns."""
     assert case.burning() == []
+
+
+def header_of(path: Path) -> fits.Header:
+    """The header of a frame's file."""
+    return fits.Header.fromstring(path.read_bytes()[: 2880 * 6].decode("latin-1"))
+
+
+def cards_of(folder: Path, lamps: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Frame -> what its header says of how it was taken.
+
+    Args:
+        folder: of the run.
+        lamps: keywords of the lamps.
+    """
+    cards: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.glob("*.fits")):
+        header = header_of(path)
+        same = {key for key in header if key in SAME or key in lamps or key.startswith("FIB0")}
+        cards[header["FRAMEID"]] = {key: header[key] for key in same}
+    return cards
 
 
 def assert_whole(case: Case, run: str, expected: Iterable[str], folder: Path | None = None) -> None:
@@ -71,7 +94,7 @@ def _assert_files(
         for name, size, digest in json.loads(row["files"]):
             content = (folder / name).read_bytes()
             assert told[name] == (size, digest) == (len(content), hashlib.sha256(content).hexdigest())
-            header = fits.Header.fromstring(content[: 2880 * 6].decode("latin-1"))
+            header = header_of(folder / name)
             assert (header["RUNID"], header["FRAMEID"], header["ATTEMPT"], header["EXPNO"], header["QUALITY"]) == (
                 run,
                 row["frame"],

@@ -35,7 +35,12 @@ ALL_FEATURES: Mapping[str, Any] = {
             "exposure_time": 30,
             "fibsel": {"positions": ["P1-2", "P1-1"], "time_per_position": 10},
         },
-        {"lamps": ["LDLS"], "warmup": 10, "exposure_time": 4, "fibsel": {"mode": "each", "positions": ["P1-5", "P1-6"]}},
+        {
+            "lamps": ["LDLS"],
+            "warmup": 10,
+            "exposure_time": 4,
+            "fibsel": {"mode": "each", "positions": ["P1-5", "P1-6"]},
+        },
     ],
 }
 """A short sequence with everything that a document can ask for."""

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
 from safelight.devices import load_observatory
 from safelight.engine.calibrate import Request, perform, plan_of
 from safelight.engine.durations import Start

@@ -8,10 +8,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.crash.check import cards_of
 from tests.crash.crashes import ALL_FEATURES, Case, Warm, small_observatory
 from tests.journal.servers import Postgres, postgres_server
 
 MakeCase = Callable[..., Case]
+
+LAMPS = ("ARGON", "NEON", "LDLS", "QUARTZ", "HGNE", "XENON")
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +32,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def expected(warm: Warm, small: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], dict[str, Any]]:
-    """The answer of an undisturbed run of a sequence: its good frames, and how often each kind of moment came."""
+    """The answer of an undisturbed run of a sequence: its good frames, their cards, and how often each kind of moment came."""
     answers: dict[str, dict[str, Any]] = {}
 
     def answer(sequence: Any) -> dict[str, Any]:
@@ -37,7 +40,7 @@ def expected(warm: Warm, small: Path, tmp_path_factory: pytest.TempPathFactory) 
         if key not in answers:
             ended = warm.do(Case.at(tmp_path_factory.mktemp("undisturbed"), small, sequence).job("run"))
             assert ended.outcome == "done"
-            answers[key] = dict(ended.answer)
+            answers[key] = dict(ended.answer) | {"cards": cards_of(Path(ended.answer["folder"]), LAMPS)}
         return answers[key]
 
     return answer

@@ -97,7 +97,17 @@ def _running(programs: Path, folder: Path, owner: pwd.struct_passwd) -> Iterator
     cluster = folder / "cluster"
     initdb = [programs / "initdb", "-D", cluster, "-U", "safelight", "-A", "trust", "-E", "UTF8", "--no-sync"]
     subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **as_owner)  # type: ignore[call-overload]
-    command = [programs / "postgres", "-D", cluster, "-k", folder, "-c", "listen_addresses=", "-c", "max_connections=40"]
+    command = [
+        programs / "postgres",
+        "-D",
+        cluster,
+        "-k",
+        folder,
+        "-c",
+        "listen_addresses=",
+        "-c",
+        "max_connections=40",
+    ]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **as_owner)  # type: ignore[call-overload]
     try:

@@ -9,7 +9,7 @@ import pytest
 
 from safelight.engine import tables
 from safelight.engine.errors import JournalError
-from tests.crash.check import assert_whole, rows_of
+from tests.crash.check import assert_whole, cards_of, rows_of
 from tests.crash.crashes import ALL_FEATURES, Case, Warm
 
 Expected = Callable[[Any], dict[str, Any]]
@@ -20,6 +20,7 @@ EVERY = {"uncommitted": 4, "event": 9, "verb": 7, "answer": 11, "disk": 5}
 ENDINGS = {"aborted", "paused", "faulted", "unsafe"}
 NOTHING_THERE = {"RunRefused", "JournalError"}
 STOPS = ("abort", "pause", "fault")
+LAMPS = ("ARGON", "NEON", "LDLS", "QUARTZ", "HGNE", "XENON")
 TRIES = 40
 """More disturbed resumes than this in a row do not come to an end."""
 
@@ -54,12 +55,18 @@ def runs_of(case: Case) -> list[Mapping[str, Any]]:
         return []
 
 
-def survives(warm: Warm, case: Case, good: list[str], what: str, n: int) -> None:
+def assert_as_undisturbed(case: Case, run: str, whole: Mapping[str, Any]) -> None:
+    """The frames of an undisturbed run, taken in the same way."""
+    assert_whole(case, run, whole["good"])
+    assert cards_of(case.frames / run, LAMPS) == whole["cards"]
+
+
+def survives(warm: Warm, case: Case, whole: Mapping[str, Any], what: str, n: int) -> None:
     """Kill at one moment, resume, and look."""
     first = warm.do(case.job("run", at=kill(what, n)))
     # Nearly all are killed; where threads change the order of things the last moments may not come.
     run = after_all(warm, case) if first.killed else str(first.answer["run"])
-    assert_whole(case, run, good)
+    assert_as_undisturbed(case, run, whole)
 
 
 def test_kill_after_every_commit(warm: Warm, make_case: MakeCase, expected: Expected, sequence: Any) -> None:
@@ -67,19 +74,17 @@ def test_kill_after_every_commit(warm: Warm, make_case: MakeCase, expected: Expe
     whole = expected(sequence)
     assert whole["counts"]["commit"] > 20
     for n in range(1, whole["counts"]["commit"] + 1):
-        survives(warm, make_case(sequence), whole["good"], "commit", n)
+        survives(warm, make_case(sequence), whole, "commit", n)
 
 
 @pytest.mark.parametrize("what", list(EVERY))
-def test_kill_between_commits(
-    warm: Warm, make_case: MakeCase, expected: Expected, sequence: Any, what: str
-) -> None:
+def test_kill_between_commits(warm: Warm, make_case: MakeCase, expected: Expected, sequence: Any, what: str) -> None:
     """Killed inside a transaction, at an event, inside a device's verb or a write to the disk: the same."""
     whole = expected(sequence)
     last = whole["counts"][what]
     assert last > 20
     for n in range(1 + len(what) % EVERY[what], last + 1, EVERY[what]):
-        survives(warm, make_case(sequence), whole["good"], what, n)
+        survives(warm, make_case(sequence), whole, what, n)
 
 
 @pytest.mark.soak
@@ -88,7 +93,7 @@ def test_kill_at_every_moment(warm: Warm, make_case: MakeCase, expected: Expecte
     """The same at every single moment."""
     whole = expected(sequence)
     for n in range(1, whole["counts"][what] + 1):
-        survives(warm, make_case(sequence), whole["good"], what, n)
+        survives(warm, make_case(sequence), whole, what, n)
 
 
 @pytest.mark.parametrize("what", ["commit", "disk"])
@@ -102,10 +107,10 @@ def test_kill_during_every_resume(warm: Warm, make_case: MakeCase, expected: Exp
             break
     assert ended.outcome == "done"
     assert n > 10
-    assert_whole(case, ended.answer["run"], expected(ALL_FEATURES)["good"])
+    assert_as_undisturbed(case, ended.answer["run"], expected(ALL_FEATURES))
 
 
-def campaign(warm: Warm, case: Case, good: list[str], dice: random.Random) -> None:
+def campaign(warm: Warm, case: Case, whole: Mapping[str, Any], dice: random.Random) -> None:
     """Kill, abort, pause, fault and resume as the dice fall, until the run is done."""
     counts = {"commit": 60, "uncommitted": 60, "event": 100, "verb": 130, "answer": 130, "disk": 100}
     verb = "run"
@@ -116,7 +121,7 @@ def campaign(warm: Warm, case: Case, good: list[str], dice: random.Random) -> No
         ended = warm.do(case.job(verb, request=request, at=at if left > 1 else None))
         if ended.outcome == "done" or ended.outcome in NOTHING_THERE:
             run = str(ended.answer["run"]) if ended.outcome == "done" else after_all(warm, case)
-            assert_whole(case, run, good)
+            assert_as_undisturbed(case, run, whole)
             return
         assert ended.killed or ended.outcome in ENDINGS, ended
         assert ended.killed or ended.outcome == "unsafe" or case.burning() == []
@@ -145,7 +150,7 @@ def a_fault(dice: random.Random) -> dict[str, Any]:
 @pytest.mark.parametrize("seed", range(12))
 def test_any_interleaving(warm: Warm, make_case: MakeCase, expected: Expected, seed: int) -> None:
     """Faults, aborts, pauses, kills and resumes in any order end in the frames of an undisturbed run."""
-    campaign(warm, make_case(ALL_FEATURES), expected(ALL_FEATURES)["good"], random.Random(seed))
+    campaign(warm, make_case(ALL_FEATURES), expected(ALL_FEATURES), random.Random(seed))
 
 
 @pytest.mark.soak
@@ -153,4 +158,4 @@ def test_a_thousand_interleavings(warm: Warm, make_case: MakeCase, expected: Exp
     """The same, a thousand times (SAFELIGHT_SOAK: how often), from SAFELIGHT_SEED on."""
     first = int(os.environ.get("SAFELIGHT_SEED", "1000"))
     for seed in range(first, first + int(os.environ.get("SAFELIGHT_SOAK", "1000"))):
-        campaign(warm, make_case(ALL_FEATURES), expected(ALL_FEATURES)["good"], random.Random(seed))
+        campaign(warm, make_case(ALL_FEATURES), expected(ALL_FEATURES), random.Random(seed))
