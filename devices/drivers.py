@@ -29,7 +29,11 @@ DeviceKind = Literal["telescopes", "lamps", "spectrographs", "fibsel", "second_l
 
 ENTRY_POINTS = "safelight.drivers"
 
-DRIVERS = {"simulated": "safelight.devices.simulated:open_device"}
+DRIVERS = {
+    "clu": "safelight.devices.clu:open_device",
+    "dli": "safelight.devices.dli:open_device",
+    "simulated": "safelight.devices.simulated:open_device",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from safelight.devices.simulated.faults import Fault
 from safelight.engine.admission import clock_at
 from safelight.engine.durations import Durations
 from safelight.engine.home import default_home
-from safelight.engine.safing import Safing, uncancelled
+from safelight.engine.safing import Safing, safing_for, uncancelled
 from safelight.states import FibselStep, Instrument, LampWarmup, Point, StateError, TakenFrame, Tolerances, Work
 
 __all__ = ["BenchTop", "bench_top", "known"]
@@ -86,16 +86,8 @@ class BenchTop:
         return "unknown" if state == "off" and (await safing.read_all())[lamp] == "on" else state
 
     def _safing(self) -> Safing:
-        policy, lamps = self.observatory.retries.of("safing"), self.observatory.lamps
-        return Safing(
-            lamps=self.instrument.devices.lamps,
-            second=self.instrument.devices.second_lamps,
-            clock=self.instrument.clock,
-            tries=policy.attempts,
-            try_s=self.observatory.deadlines.deadline_s("safing", lamps.off_s),
-            wait_s=policy.first_wait_s,
-            tell=self.heard,
-        )
+        devices = self.instrument.devices
+        return safing_for(self.observatory, devices.lamps, devices.second_lamps, self.instrument.clock, self.heard)
 
     # ---- telescopes and mask
 

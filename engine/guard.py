@@ -14,8 +14,9 @@ lamp before it is lit, with a lease: the longest time for which it may burn. It 
 It acts alone, with a connection of its own, and for ever: until every lamp is read back as off. Only SIGKILL ends it
 before, or SIGTERM once the runner is gone.
 
-What the runner says, one JSON mapping a line: `order` (first), `lease` and `s`, `beat`, `relieved`, `end`. What the
-guard answers: `ready`, `lit` (the lease is noted: the lamp may be lit), `beat`.
+What the runner says, one JSON mapping a line: `order` (first), `lease` and `s`, `beat`, `relieved`, `end`, `keep` (a
+hand-lit lamp: from now on only its lease counts). What the guard answers: `ready`, `lit` (the lease is noted: the lamp
+may be lit), `beat`, `kept`.
 """
 
 import asyncio
@@ -31,11 +32,13 @@ from typing import Any
 from safelight.devices import Lamps, Observatory, open_lamps
 from safelight.devices.simulated.faults import Fault
 from safelight.engine.clock import Clock, ScaledClock, wall_utc
-from safelight.engine.guardbook import GuardBook
-from safelight.engine.safing import Safing
+from safelight.engine.guardbook import GuardBook, guards
+from safelight.engine.safing import Safing, safing_for
 
 __all__ = ["Order", "main"]
 
+_TICK_S = 0.01
+"""The shortest wait, s."""
 _HURRY = 100.0
 """How much faster a simulated switch is for the guard of a run in virtual time."""
 
@@ -120,13 +123,16 @@ class Guard:
         while True:
             line = await self._next_line(reader)
             if line == b"":
-                await self._alone("the runner is gone")
+                await self._deserted()
                 return
             if line is None:
                 self._look_at_time()
                 continue
             message = _message(line)
             if "relieved" in message:
+                return
+            if "keep" in message:
+                await self.keep()
                 return
             if "end" in message:
                 await self._at_the_end(float(message["end"]))
@@ -151,7 +157,7 @@ class Guard:
         due = [end - now for end in self.leases.values()]
         if not self.order.keep:
             due.append(self._last_beat + silence_s - now)
-        return max(0.01, min(due, default=silence_s))
+        return max(_TICK_S, min(due, default=silence_s))
 
     def _obey(self, message: Mapping[str, Any]) -> None:
         self._last_beat = self.wall.now()
@@ -183,7 +189,7 @@ class Guard:
         if seen == "off":
             self.leases.pop(lamp, None)
             self.book.log("lamp.off", lamp=lamp)
-        self._say("watching")
+        self._say("watching" if seen == "off" else "unsafe", lamps={lamp: seen})
         self._write_down({lamp: seen}, "its lease has ended")
 
     async def _make_safe(self, why: str) -> bool:
@@ -207,7 +213,8 @@ class Guard:
             journal = Journal(self.order.journal, create=False)
             events = [(lamp, "off", seen) for lamp, seen in lamps.items()]
             now = wall_utc().isoformat(timespec="milliseconds")
-            write_lamp_events(journal, self.order.run, events, who="guard", why=why, time=now)
+            run = "" if self.order.keep else self.order.run
+            write_lamp_events(journal, run, events, who="guard", why=why, time=now)
             journal.commit()
             journal.close()
             self._written = dict(lamps)
@@ -233,30 +240,43 @@ class Guard:
                 return
             await self.wall.sleep(self.order.observatory.guard.retry_s)
 
+    async def _deserted(self) -> None:
+        """The pipe has closed without a goodbye."""
+        if not self.order.keep:
+            await self._alone("the runner is gone")
+            return
+        # By hand other lamps may burn, and are no business of this guard.
+        self.leases = dict.fromkeys(self.leases, self.wall.now())
+        await self.keep()
+
     async def keep(self) -> None:
         """A hand-lit lamp: wait until somebody has switched it off, or its lease runs out."""
         self.orphan = True
+        self._say("watching")
+        self._answer(kept=os.getpid())
+        retry_s = self.order.observatory.guard.retry_s
         while self.leases:
             self._look_at_time()
-            await self.wall.sleep(self.order.observatory.guard.retry_s)
+            await self.wall.sleep(max(_TICK_S, min(retry_s, min(self.leases.values()) - self.wall.now())))
             status = await self._safing.read_all()
             for lamp in list(self.leases):
-                if status.get(lamp) == "off":
-                    del self.leases[lamp]
+                if status.get(lamp) == "off" or self._is_anothers(lamp):
+                    self.leases.pop(lamp, None)
+        if self._acting is not None:
+            await self._acting
+
+    def _is_anothers(self, lamp: str) -> bool:
+        """Whether a run has lit the lamp since: then the run's own guards answer for it."""
+        others = (guard for guard in guards(self.order.home) if guard["run"] != self.order.run)
+        return any(lamp in guard["leases"] for guard in others)
 
     @property
     def _safing(self) -> Safing:
-        observatory = self.order.observatory
-        policy = observatory.retries.of("safing")
-        return Safing(
-            lamps=self.lamps,
-            second=self.second,
-            clock=self.order.clock,
-            tries=policy.attempts,
-            try_s=observatory.deadlines.deadline_s("safing", observatory.lamps.off_s),
-            wait_s=policy.first_wait_s,
-            tell=lambda lamp, words: self.book.log("lamp", lamp=lamp, seen=words),
-        )
+        order = self.order
+        return safing_for(order.observatory, self.lamps, self.second, order.clock, self._heard)
+
+    def _heard(self, lamp: str, words: str) -> None:
+        self.book.log("lamp", lamp=lamp, seen=words)
 
     def _say(self, doing: str, **facts: Any) -> None:
         now = self.wall.now()

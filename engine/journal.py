@@ -50,12 +50,16 @@ class Journal:
         self.url = self._engine.url.render_as_string(hide_password=False)
         try:
             self._connection: Connection = self._engine.connect()
-            self._look_at_version(create=create)
         except SQLAlchemyError as error:
             self._engine.dispose()
             raise JournalError(f"the journal {self} can't be opened: {_words(error)}") from None
+        try:
+            self._look_at_version(create=create)
+        except SQLAlchemyError as error:
+            self.close()
+            raise JournalError(f"the journal {self} can't be opened: {_words(error)}") from None
         except BaseException:
-            self._engine.dispose()
+            self.close()
             raise
 
     def __str__(self) -> str:
@@ -208,7 +212,9 @@ def _sqlite(url: sa.URL, *, create: bool) -> Engine:
     except OSError as error:
         raise JournalError(f"the journal {path} can't be made: {error.strerror}") from None
     engine = sa.create_engine(
-        url.set(database=str(path)), poolclass=sa.StaticPool, connect_args={"timeout": _BUSY_S, "check_same_thread": False}
+        url.set(database=str(path)),
+        poolclass=sa.StaticPool,
+        connect_args={"timeout": _BUSY_S, "check_same_thread": False},
     )
 
     @sa.event.listens_for(engine, "connect")

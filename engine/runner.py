@@ -45,6 +45,10 @@ T = TypeVar("T")
 
 _QUICK_S = 0.02
 """How long cancelled tasks may take to let go before the lamps are switched off anyway, s on the wall."""
+_PATIENT_S = 10.0
+"""How long they are waited for afterwards, s on the wall; what does not let go then is left behind."""
+_LATE_S = 5.0
+"""How late a lamp command without an outcome is looked for again, s: a slow switch answers after 4.9 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,26 +313,48 @@ class Runner:
                 self._stopped[-1].cancel()
 
     async def _leave(self) -> Ending:
-        """Cancel everything, make the lamps safe, then wait for what is slow."""
+        """Cancel everything, make the lamps safe, then wait for what is slow.
+
+        What is asked for from here on changes nothing: the run is on its way out already.
+        """
+        stop = self._stop
         self._left += self._unfinished()
         running: list[asyncio.Task[Any]] = [*self._tasks.values(), *self._recoveries.values(), *self._stopped]
         for task in running:
             task.cancel()
-        if running:
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait(running, timeout=_QUICK_S)
-        self._send(self._stop.event if self._stop else None, self.graph.initial)
+        await self._wait_for(running, _QUICK_S)
+        self._send(stop.event if stop else None, self.graph.initial)
         self.announce("safing.started")
-        safing = asyncio.create_task(self.safing.all_lamps(), name=SAFING)
+        safing = asyncio.create_task(self._make_safe(), name=SAFING)
         slow = [asyncio.create_task(self._clean_up(state, again=False)) for state in self._left]
-        lamps = await safing
+        await self._wait_for([safing], None)
+        lamps = safing.result()
         self._write_what_was_stopped()
-        await asyncio.gather(*slow, *running, return_exceptions=True)
+        await self._wait_for(slow, None)
+        await self._wait_for(running, _PATIENT_S)
         unsafe = any(state != "off" for state in lamps.values())
-        outcome = "unsafe" if unsafe else _OUTCOMES[self._stop.event] if self._stop else "done"
+        outcome = "unsafe" if unsafe else _OUTCOMES[stop.event] if stop else "done"
         self._send(outcome, SAFING)
-        reason, internal = (self._stop.reason, self._stop.internal) if self._stop else (None, False)
+        reason, internal = (stop.reason, stop.internal) if stop else (None, False)
         return Ending(outcome, lamps, tuple(self._frames), reason, internal)
+
+    async def _make_safe(self) -> dict[str, LampState]:
+        """All lamps; and once more, later, where an on-command without an outcome may still be obeyed."""
+        lamps = await self.safing.all_lamps()
+        if self.instrument.doubtful:
+            with suppress(asyncio.CancelledError):
+                await self.instrument.clock.sleep(_LATE_S)
+            lamps = await self.safing.all_lamps()
+        return lamps
+
+    @staticmethod
+    async def _wait_for(tasks: list[asyncio.Task[Any]], seconds: float | None) -> None:
+        """Until all have ended, for so many seconds on the wall at the most; their failures do not matter any more."""
+        waiting = True
+        while waiting and tasks:
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait(tasks, timeout=seconds)
+                waiting = False
 
     def _unfinished(self) -> list[State]:
         """What is at work or waits for its retry, and the exposure whose charge nobody reads any more."""

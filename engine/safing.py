@@ -9,11 +9,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
-from safelight.devices import DeviceError, Lamps, LampState, Timekeeper
+from safelight.devices import DeviceError, Lamps, LampState, Observatory, Timekeeper
 
-__all__ = ["Safing", "uncancelled"]
+__all__ = ["Safing", "safing_for", "uncancelled"]
 
 T = TypeVar("T")
 
@@ -26,18 +27,16 @@ class Safing:
         lamps: the switch.
         second: an independent way to the same lamps, or None.
         clock: the observatory's time.
-        tries: how often each lamp's own off command is sent before all-off is tried.
+        waits_s: pauses between the tries of a lamp, s; there is one try more than pauses.
         try_s: deadline of a single command or read-back, s.
-        wait_s: pause between two tries, s.
         tell: called with the lamp and what was done or seen; its failures are ignored.
     """
 
     lamps: Lamps
     second: Lamps | None
     clock: Timekeeper
-    tries: int
+    waits_s: tuple[float, ...]
     try_s: float
-    wait_s: float
     tell: Callable[[str, str], None] = lambda lamp, words: None  # noqa: ARG005
 
     async def all_lamps(self) -> dict[str, LampState]:
@@ -53,37 +52,43 @@ class Safing:
         return {lamp: status.get(lamp, "unknown") for lamp in self.lamps.names}
 
     async def one_lamp(self, lamp: str) -> LampState:
-        """One lamp's own off command, read back, again; returns how it was read back last. Raises nothing."""
+        """One lamp by every way that there is, again and again; returns how it was read back last. Raises nothing."""
         state: LampState = "unknown"
-        for number in range(self.tries):
-            if number:
+        for wait_s in (None, *self.waits_s):
+            if wait_s is not None:
                 with suppress(asyncio.CancelledError):
-                    await self.clock.sleep(self.wait_s)
-            await self._bounded(lamp, "off", lambda: self.lamps.off(lamp))
-            state = await self._read(self.lamps, lamp)
+                    await self.clock.sleep(wait_s)
+            state = await self._by(self.lamps, lamp)
+            if state != "off" and self.second is not None:
+                state = await self._by(self.second, lamp)
             if state == "off":
                 return state
         return state
 
-    async def _escalate(self, found: dict[str, LampState]) -> dict[str, LampState]:
-        """All-off, then the second path, for as long as a lamp is not confirmed."""
-        await self._bounded("all", "all-off", self.lamps.all_off)
-        seen = await self._each(self._doubtful(found), lambda lamp: self._read(self.lamps, lamp))
-        if self.second is None:
-            return seen
-        second = self.second
-        return seen | await self._each(self._doubtful(seen), lambda lamp: self._by(second, lamp))
+    async def _by(self, lamps: Lamps, lamp: str) -> LampState:
+        """One try on one path; where the two paths disagree, the lamp is not confirmed."""
+        path = "off" if lamps is self.lamps else "off by the second path"
+        await self._bounded(lamp, path, lambda: lamps.off(lamp))
+        return await self._seen(lamps, lamp)
 
-    async def _by(self, second: Lamps, lamp: str) -> LampState:
-        """One lamp by the second path; where the two paths disagree, the lamp is not confirmed."""
-        await self._bounded(lamp, "off by the second path", lambda: second.off(lamp))
-        state = await self._read(second, lamp)
-        return "unknown" if state == "off" and await self._read(self.lamps, lamp) == "on" else state
+    async def _seen(self, lamps: Lamps, lamp: str) -> LampState:
+        state = await self._read(lamps, lamp)
+        if state == "off" and lamps is not self.lamps and await self._read(self.lamps, lamp) == "on":
+            return "unknown"
+        return state
+
+    async def _escalate(self, found: dict[str, LampState]) -> dict[str, LampState]:
+        """All-off, by the first path and then by the second, for as long as a lamp is not confirmed."""
+        for lamps in (self.lamps, self.second):
+            if lamps is not None and self._doubtful(found):
+                await self._bounded("all", "all-off", lamps.all_off)
+                found |= await self._each(self._doubtful(found), partial(self._seen, lamps))
+        return found
 
     async def _each(
         self, lamps: Iterable[str], make_safe: Callable[[str], Coroutine[Any, Any, LampState]]
     ) -> dict[str, LampState]:
-        """The same for each lamp, at once and to the end: a loop that shuts down cancels all tasks, and is not heard."""
+        """The same for each lamp, at once, to the end: a loop that shuts down cancels all tasks, and is not heard."""
         tasks = {lamp: asyncio.ensure_future(make_safe(lamp)) for lamp in lamps}
         while not all(task.done() for task in tasks.values()):
             with suppress(asyncio.CancelledError):
@@ -115,6 +120,26 @@ class Safing:
         # A full disk or a closed terminal keeps no lamp burning.
         with suppress(Exception):
             self.tell(lamp, words)
+
+
+def safing_for(
+    observatory: Observatory,
+    lamps: Lamps,
+    second: Lamps | None,
+    clock: Timekeeper,
+    tell: Callable[[str, str], None] = lambda lamp, words: None,  # noqa: ARG005
+) -> Safing:
+    """Safing with the observatory's own policy; everybody who switches off does it in this way."""
+    policy = observatory.retries.of("safing")
+    waits_s = (policy.first_wait_s * policy.factor**number for number in range(policy.attempts - 1))
+    return Safing(
+        lamps=lamps,
+        second=second,
+        clock=clock,
+        waits_s=tuple(min(wait_s, policy.longest_wait_s) for wait_s in waits_s),
+        try_s=observatory.deadlines.deadline_s("safing", observatory.lamps.off_s),
+        tell=tell,
+    )
 
 
 async def uncancelled(work: Awaitable[T], on_cancel: Callable[[], None] = lambda: None) -> T:

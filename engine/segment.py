@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 from safelight.devices import Devices, LampState, open_devices
-from safelight.devices.observatory import Observatory
 from safelight.devices.simulated.faults import Fault
 from safelight.engine.clock import Clock, ScaledClock, VirtualClock
 from safelight.engine.compiler import exposure_of
@@ -22,11 +21,11 @@ from safelight.engine.logbook import SegmentRecord
 from safelight.engine.manifest import manifest, write_manifest
 from safelight.engine.plan import Plan
 from safelight.engine.runner import Ending, Runner
-from safelight.engine.safing import Safing, uncancelled
+from safelight.engine.safing import safing_for, uncancelled
 from safelight.engine.watch import Watch
 from safelight.states import Instrument, LampWarmup, TakenFrame, Tolerances
 
-__all__ = ["RunResult", "Segment", "hold", "instrument_of", "safing_of"]
+__all__ = ["RunResult", "Segment", "hold", "instrument_of"]
 
 _LINGER_S = 60.0
 """How long the guards go on looking after a lamp command without a known outcome, s on the wall."""
@@ -101,6 +100,7 @@ class Segment:
 
     async def _walk(self, devices: Devices, on_start: Callable[[Runner], None]) -> RunResult:
         began_s = self.clock.now()
+        observatory = self.plan.observatory
         instrument = instrument_of(self.plan, devices, self.clock, self.folder, self.run)
         instrument.attempts.update(self.attempts)
         record = SegmentRecord(self.lock.journal, self.run, self.folder, self.clock)
@@ -110,9 +110,9 @@ class Segment:
         runner = Runner(
             graph=self.plan.graph,
             instrument=instrument,
-            observatory=self.plan.observatory,
+            observatory=observatory,
             announce=self.announce,
-            safing=safing_of(self.plan.observatory, devices, self.clock, self.announce),
+            safing=safing_for(observatory, devices.lamps, devices.second_lamps, self.clock, self._heard),
             record=record,
         )
         self._tell_start()
@@ -182,6 +182,9 @@ class Segment:
             await self.clock.in_thread(partial(write_manifest, content, self.folder))
         except OSError as error:
             self.announce("manifest.failed", error=str(error))
+
+    def _heard(self, lamp: str, words: str) -> None:
+        self.announce("safing.lamp", lamp=lamp, seen=words)
 
     def _tell_start(self) -> None:
         plan = self.plan
@@ -277,18 +280,4 @@ def instrument_of(plan: Plan, devices: Devices, clock: Clock, folder: Path, run:
         ),
         folder=folder,
         cards=(("RUNID", run), ("SEQNAME", plan.document.name), ("SEQHASH", plan.document.hash)),
-    )
-
-
-def safing_of(observatory: Observatory, devices: Devices, clock: Clock, announce: Announcer) -> Safing:
-    """Safing with the observatory's own policy."""
-    policy = observatory.retries.of("safing")
-    return Safing(
-        lamps=devices.lamps,
-        second=devices.second_lamps,
-        clock=clock,
-        tries=policy.attempts,
-        try_s=observatory.deadlines.deadline_s("safing", observatory.lamps.off_s),
-        wait_s=policy.first_wait_s,
-        tell=lambda lamp, words: announce("safing.lamp", lamp=lamp, seen=words),
     )

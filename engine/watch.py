@@ -34,7 +34,9 @@ class _Member:
     gone: bool = False
     unanswered: int = 0
     closed: bool = False
+    kept: bool = False
     pid: int | None = None
+    transport: asyncio.BaseTransport | None = None
 
     def say(self, **message: Any) -> None:
         """Send one message; a member that can't be written to is gone, and its reader tells."""
@@ -142,6 +144,28 @@ class Watch:
         self._ended = True
         await self._let_go()
 
+    async def hand_over(self) -> None:
+        """Leave the lamps to the guards: they watch until each lease has run out, or somebody has switched it off.
+
+        Raises:
+            GuardError: no guard has said that it will; the lamps are still the caller's.
+        """
+        for member in self._members:
+            member.say(keep=1)
+        with self.clock.still():
+            await self._until(self._all_kept, _ANSWER_S, "no guard has taken the lamp over")
+        self._ended = True
+        await self._let_go()
+
+    def _all_kept(self) -> bool:
+        alive = [member for member in self._members if not member.gone]
+        return bool(alive) and all(member.kept for member in alive)
+
+    @property
+    def pids(self) -> list[int]:
+        """The guards that are alive, as far as is known."""
+        return [member.pid for member in self._members if member.pid is not None and not member.gone]
+
     # ---- the pair
 
     async def _start_pair(self) -> None:
@@ -190,10 +214,10 @@ class Watch:
         os.set_blocking(say_fd, True)
         reader = asyncio.StreamReader()
         loop = asyncio.get_running_loop()
-        await loop.connect_read_pipe(
+        transport, _ = await loop.connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(hear_fd, "rb", buffering=0)
         )
-        member = _Member(say_fd, reader)
+        member = _Member(say_fd, reader, transport=transport)
         self._keep(self._listen(member))
         return member
 
@@ -206,6 +230,8 @@ class Watch:
                 member.ready, member.pid = True, message["ready"]
             if "lit" in message:
                 member.lit.add(message["lit"])
+            if "kept" in message:
+                member.kept = True
             self._changed.set()
         member.gone = True
         self._changed.set()
@@ -272,6 +298,8 @@ class Watch:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for member in self._members:
             member.close()
+            if member.transport is not None:
+                member.transport.close()
 
 
 def _kill(pid: int) -> None:

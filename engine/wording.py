@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from safelight.states import Expose, Exposure, FibselStep, LampOff, LampWarmup, Park, Point, Ready, State, Work
 
-__all__ = ["brief", "clock_face", "counted", "in_sentence", "needs", "title"]
+__all__ = ["brief", "clock_face", "counted", "family", "in_sentence", "lamps_in_words", "needs", "spans", "title"]
 
 
 def clock_face(seconds: float) -> str:
@@ -34,6 +34,39 @@ def in_sentence(names: Iterable[str]) -> str:
     """`Argon`, `Argon and Neon`, `Argon, Neon and LDLS`."""
     *most, last = names
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def family(frame: str) -> str:
+    """What a frame's id says before its number: `dark-900s` of `dark-900s-002`."""
+    return frame.rpartition("-")[0] or frame
+
+
+def spans(frames: Iterable[str]) -> list[str]:
+    """Frames that follow each other in one family, as a span: `bias-001 … bias-005`, `LDLS-90s-001`."""
+    found: list[list[str]] = []
+    for frame in frames:
+        if found and _follows(found[-1][-1], frame):
+            found[-1].append(frame)
+        else:
+            found.append([frame])
+    return [span[0] if len(span) == 1 else f"{span[0]} … {span[-1]}" for span in found]
+
+
+def _follows(one: str, other: str) -> bool:
+    numbers = [frame.rpartition("-")[2] for frame in (one, other)]
+    return (
+        family(one) == family(other)
+        and all(number.isdecimal() for number in numbers)
+        and int(numbers[1]) == int(numbers[0]) + 1
+    )
+
+
+def lamps_in_words(lamps: Mapping[str, str]) -> str:
+    """`all 6 off`, or those that are not: `Quartz ON, LDLS UNKNOWN`; nothing where nothing is known."""
+    doubtful = [f"{lamp} {state.upper()}" for lamp, state in lamps.items() if state != "off"]
+    if doubtful:
+        return ", ".join(doubtful)
+    return f"all {len(lamps)} off" if lamps else ""
 
 
 def title(state: State) -> str:

@@ -18,13 +18,13 @@ _ELEMENTS = {Shape.ATOMIC: "state", Shape.COMPOUND: "state", Shape.PARALLEL: "pa
 def scxml(graph: StateGraph) -> str:
     """The graph as an SCXML document."""
     names = identifiers(graph)
-    head = [
-        '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<scxml xmlns="http://www.w3.org/2005/07/scxml" xmlns:sl="urn:safelight" version="1.0" '
-        f"name={quoteattr(_clean(graph.name))} initial={quoteattr(names[graph.initial])} "
-        f"sl:hash={quoteattr(graph.hash)}>",
-    ]
-    return "\n".join([*head, *_inside(graph, names, None, "  "), "</scxml>"]) + "\n"
+    spaces = 'xmlns="http://www.w3.org/2005/07/scxml" xmlns:sl="urn:safelight" version="1.0"'
+    name, initial = quoteattr(_clean(graph.name)), quoteattr(names[graph.initial])
+    head = f"<scxml {spaces} name={name} initial={initial} sl:hash={quoteattr(graph.hash)}>"
+    return (
+        "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', head, *_inside(graph, names, None, "  "), "</scxml>"])
+        + "\n"
+    )
 
 
 def _inside(graph: StateGraph, names: Mapping[str, str], parent: str | None, indent: str) -> Iterator[str]:

@@ -261,7 +261,6 @@ def test_nothing_was_integrated(play: Play) -> None:
     assert "holds no charge" in failed["error"]
 
 
-@pytest.mark.xfail(strict=True, reason="four tries of lamp-off and safing end before two seconds are over")
 @pytest.mark.parametrize("verb", ["off", "status"])
 def test_the_shipped_policy_outlasts_a_lost_connection(full: Play, features: Mapping[str, Any], verb: str) -> None:
     """With the shipped policies too a switch that is away for two seconds costs no frame."""

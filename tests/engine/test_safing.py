@@ -16,6 +16,7 @@ NAMES = ("Argon", "Neon", "LDLS", "Quartz", "HgNe", "Xenon")
 TRY_S = 5.0
 WAIT_S = 0.25
 TRIES = 4
+WAITS_S = (WAIT_S,) * (TRIES - 1)
 
 Trouble = str
 TROUBLES = ("error", "hang", "lie", "crash", "gone", "cancel")
@@ -106,9 +107,8 @@ class Story:
             lamps=self.switch,
             second=self.second,
             clock=self.clock,
-            tries=TRIES,
+            waits_s=WAITS_S,
             try_s=TRY_S,
-            wait_s=WAIT_S,
             tell=lambda lamp, words: self.told.append((lamp, words)),
         )
 
@@ -193,33 +193,45 @@ def test_everything_hangs() -> None:
 
 
 def test_the_order_of_escalation() -> None:
-    """The lamp's own command several times with pauses, then all-off, then the second path; none too early."""
-    story = Story(off={"Neon": "error"}, all_off="error", second={})
+    """The lamp's own command, then the second path, several times with pauses; then all-off, first path first."""
+    story = Story(off={"Neon": "error"}, all_off="error", second={"off": {"Neon": "error"}})
     assert story.play() == dict.fromkeys(NAMES, "off")
+    assert story.second is not None
     own = [at for at, lamp in story.switch.heard if lamp == "Neon"]
-    assert own == [pytest.approx(number * WAIT_S) for number in range(TRIES)]
+    other = [at for at, lamp in story.second.heard if lamp == "Neon"]
+    assert own == other == [pytest.approx(number * WAIT_S) for number in range(TRIES)]
+    common = next(at for at, lamp in story.switch.heard if lamp == "all")
+    last = next(at for at, lamp in story.second.heard if lamp == "all")
+    assert own[-1] <= common <= last
+
+
+def test_the_second_path_comes_at_the_first_failure() -> None:
+    """A lamp whose own path fails once is darkened by the second path in the same try."""
+    story = Story(off={"Neon": "error"}, second={})
+    assert story.play() == dict.fromkeys(NAMES, "off")
+    assert story.clock.now() == 0.0
     assert story.second is not None
     assert [lamp for _, lamp in story.second.heard] == ["Neon"]
-    common = next(at for at, lamp in story.switch.heard if lamp == "all")
-    assert own[-1] <= common <= story.second.heard[0][0]
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_the_second_path_fails_too(trouble: Trouble) -> None:
     """A second path that does not work either leaves the lamp on, and is bounded."""
-    second = {"off": {"Neon": trouble}}
+    second = {"off": {"Neon": trouble}, "all_off": "lie"}
     story = Story(off={"Neon": "lie"}, all_off="lie", second=second)
     assert story.play()["Neon"] == "on"
-    assert story.clock.now() <= TRIES * (2 * TRY_S + WAIT_S) + 5 * TRY_S
+    assert story.clock.now() <= TRIES * (4 * TRY_S + WAIT_S) + 5 * TRY_S
 
 
 def test_the_second_path_reaches_every_lamp_at_once() -> None:
     """Where the switch is dead and the second path hangs for one lamp, the other five do not wait for it."""
-    story = Story(off=dict.fromkeys(NAMES, "gone"), all_off="gone", status="gone", second={"off": {"Argon": "hang"}})
+    second = {"off": {"Argon": "hang"}, "all_off": "lie"}
+    story = Story(off=dict.fromkeys(NAMES, "gone"), all_off="gone", status="gone", second=second)
     found = story.play()
     assert found == dict.fromkeys(NAMES, "off") | {"Argon": "on"}
     assert story.second is not None
-    assert {at for at, _ in story.second.heard} == {story.second.heard[0][0]}
+    first_round = [at for at, lamp in story.second.heard if lamp != "all"][: len(NAMES)]
+    assert set(first_round) == {first_round[0]}
 
 
 def test_two_paths_that_disagree() -> None:
@@ -235,7 +247,7 @@ def test_a_listener_that_fails() -> None:
         raise OSError(28, f"no space left for {lamp} {words}")
 
     story = Story(off={"Neon": "error"})
-    safing = Safing(story.switch, None, story.clock, TRIES, TRY_S, WAIT_S, tell)
+    safing = Safing(story.switch, None, story.clock, WAITS_S, TRY_S, tell)
     assert asyncio.run(safing.all_lamps()) == dict.fromkeys(NAMES, "off")
 
 

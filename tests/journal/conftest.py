@@ -78,13 +78,18 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
+def new_database(server: Postgres) -> str:
+    """An empty database; its URL."""
+    name = f"journal_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return server.url(name)
+
+
 @pytest.fixture
 def postgres_url(postgres: Postgres) -> str:
     """An empty database of one's own."""
-    name = f"journal_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return postgres.url(name)
+    return new_database(postgres)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -115,8 +115,8 @@ def _running(programs: Path, folder: Path, owner: pwd.struct_passwd) -> Iterator
         _wait_for(server, process, folder / "log")
         yield server
     finally:
-        # "Fast": whoever is still connected is thrown out.
-        process.send_signal(signal.SIGINT)
+        # "Immediate": nothing in it is wanted any more.
+        process.send_signal(signal.SIGQUIT)
         process.wait(60)
 
 

@@ -1,0 +1,103 @@
+"""The lamps on a Digital Loggers switch (`Lamps`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from safelight.devices.dli.switch import DliOptions, Outlet, Switch, lamp_state
+from safelight.devices.document import nearest
+from safelight.devices.errors import DeviceFailed, ObservatoryError
+from safelight.devices.options import read_options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from safelight.devices.drivers import Site
+    from safelight.devices.protocols import LampState
+
+__all__ = ["DliLamps"]
+
+
+class DliLamps:
+    """The lamps on a switch; other outlets of the same switch are never touched.
+
+    Args:
+        site: the observatory and its clock.
+        family: `lamps` or `second_lamps`.
+        options: the driver's options in the document.
+    """
+
+    def __init__(self, site: Site, family: str, options: Mapping[str, Any]) -> None:
+        where = "lamps.options" if family == "lamps" else "lamps.second_path.options"
+        self._names = tuple(site.observatory.lamps.units)
+        self._family = family
+        chosen = read_options(DliOptions, options, where)
+        for lamp in chosen.outlets:
+            if lamp not in self._names:
+                raise ObservatoryError(f"{where}.outlets: no lamp {lamp!r}; {nearest(lamp, self._names)}")
+        self._outlets: dict[str, str | int] = {lamp: chosen.outlets.get(lamp, lamp) for lamp in self._names}
+        self._switch = Switch(chosen, site.clock, family)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The lamps, as the observatory document names them."""
+        return self._names
+
+    async def on(self, lamp: str) -> None:
+        """Switch one lamp's outlet on."""
+        await self._turn(lamp, on=True)
+
+    async def off(self, lamp: str) -> None:
+        """Switch one lamp's outlet off."""
+        await self._turn(lamp, on=False)
+
+    async def all_off(self) -> None:
+        """Switch the outlets of all lamps off with one request; those that aren't found don't hinder the others."""
+        found = await self._switch.outlets("all_off")
+        places = {lamp: self._place(lamp, found) for lamp in self._names}
+        await self._switch.turn([place for place in places.values() if place is not None], "all_off", on=False)
+        for lamp, place in places.items():
+            if place is None:
+                raise self._missing(lamp, "all_off", found)
+
+    async def status(self) -> Mapping[str, LampState]:
+        """Read every outlet from the switch; a lamp without an outlet is `unknown`."""
+        found = await self._switch.outlets("status")
+        places = {lamp: self._place(lamp, found) for lamp in self._names}
+        return {lamp: "unknown" if place is None else lamp_state(found[place]) for lamp, place in places.items()}
+
+    async def close(self) -> None:
+        """Release the connection; switches nothing."""
+        await self._switch.close()
+
+    async def _turn(self, lamp: str, *, on: bool) -> None:
+        verb = "on" if on else "off"
+        if lamp not in self._names:
+            known = nearest(lamp, self._names)
+            raise DeviceFailed(f"no such lamp; {known}", device=f"{self._family}.{lamp}", verb=verb)
+        # The list is read anew each time: somebody may have renamed an outlet, and a wrong one must not be lit.
+        found = await self._switch.outlets(verb)
+        place = self._place(lamp, found)
+        if place is None:
+            raise self._missing(lamp, verb, found)
+        await self._switch.turn([place], verb, on=on)
+
+    def _place(self, lamp: str, found: list[Outlet]) -> int | None:
+        """Where the lamp's outlet is in the list."""
+        wanted = self._outlets[lamp]
+        if isinstance(wanted, int):
+            return wanted - 1 if 1 <= wanted <= len(found) else None
+        names = [_folded(str(outlet.get("name", ""))) for outlet in found]
+        return names.index(_folded(wanted)) if names.count(_folded(wanted)) == 1 else None
+
+    def _missing(self, lamp: str, verb: str, found: list[Outlet]) -> DeviceFailed:
+        names = ", ".join(str(outlet.get("name", "?")) for outlet in found)
+        return DeviceFailed(
+            f"the switch has not exactly one outlet {self._outlets[lamp]!r}; its outlets: {names or 'none'}",
+            device=f"{self._family}.{lamp}",
+            verb=verb,
+        )
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold().replace(" ", "_")

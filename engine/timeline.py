@@ -1,0 +1,167 @@
+"""The rows of a journal, put into one order: what happened in a run, as a person would tell it. Pure.
+
+In hurried time the observatory's clock and the wall's are not one: see `lamplog.py`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from safelight.engine.lamplog import lamp_moments, last_times, placed
+from safelight.engine.moment import Moment
+from safelight.engine.wording import brief, in_sentence
+
+__all__ = ["moments"]
+
+Row = Mapping[str, Any]
+Key = tuple[int, str, int]
+
+_LAST = "9999"
+"""Later than any time of a segment."""
+
+
+def moments(
+    segments: Sequence[Row],
+    states: Sequence[Row],
+    frames: Sequence[Row],
+    lamp_events: Sequence[Row],
+    requests: Sequence[Row],
+    *,
+    going_on: bool,
+) -> tuple[Moment, ...]:
+    """Everything of interest in a run, in order.
+
+    Args:
+        segments: in order, as are the others.
+        states: begun states.
+        frames: that came onto the disk.
+        lamp_events: commands and read-backs.
+        requests: to stop, from elsewhere.
+        going_on: the last segment is not over.
+    """
+    ends = last_times(segments, states)
+    keyed = [
+        *_of_segments(segments, ends, going_on=going_on),
+        *_of_states(states, segments, going_on=going_on),
+        *_of_frames(frames),
+        *_of_lamps(lamp_events, segments, states),
+        *_of_requests(requests, segments, states),
+    ]
+    return tuple(moment for _, moment in sorted(keyed, key=lambda item: item[0]))
+
+
+# ---- segments
+
+
+def _of_segments(segments: Sequence[Row], ends: Mapping[int, str], *, going_on: bool) -> Iterator[tuple[Key, Moment]]:
+    for row in segments:
+        number, last = row["segment"], row is segments[-1]
+        verb = "begun" if number == 1 else "resumed"
+        where = f"{verb} on {row['host']}, process {row['pid']}"
+        facts = {name: row[name] for name in ("host", "pid", "version", "outcome", "reason", "lamps")}
+        yield (number, "", 0), Moment(row["started"], number, "begun", where, facts=facts)
+        if row["ended"]:
+            yield (number, _LAST, 0), _ending(row, facts)
+        elif not (last and going_on):
+            words = "killed: the process wrote nothing more"
+            yield (number, ends[number], 9), Moment(ends[number], number, "killed", words, "bad", facts=facts)
+
+
+def _ending(row: Row, facts: Row) -> Moment:
+    tones = {"done": "good", "paused": "warning", "aborted": "warning"}
+    words = row["outcome"] + (f": {row['reason']}" if row["reason"] else "")
+    doubtful = [lamp for lamp, seen in (row["lamps"] or {}).items() if seen != "off"]
+    lamps = f"{in_sentence(doubtful)} NOT confirmed off" if doubtful else "all lamps read back as off"
+    return Moment(
+        row["ended"], row["segment"], "ended", f"{words}; {lamps}", tones.get(row["outcome"], "bad"), facts=facts
+    )
+
+
+# ---- states
+
+
+def _of_states(states: Sequence[Row], segments: Sequence[Row], *, going_on: bool) -> Iterator[tuple[Key, Moment]]:
+    tries = {(row["segment"], row["frame"] or row["state"], row["attempt"]) for row in states}
+    running = segments[-1]["segment"] if going_on and segments else None
+    for row in states:
+        if row["outcome"] == "failed":
+            again = (row["segment"], row["frame"] or row["state"], row["attempt"] + 1) in tries
+            yield (row["segment"], row["ended"], 1), _failure(row, again=again)
+        elif _broken_off(row) and row["segment"] != running:
+            yield (row["segment"], row["ended"] or row["intended"], 2), _loss(row)
+
+
+def _failure(row: Row, *, again: bool) -> Moment:
+    number = f" (try {row['attempt']})" if row["attempt"] > 1 else ""
+    then = "tried again" if again else "given up"
+    facts = {name: row[name] for name in ("state", "frame", "attempt", "error", "duration_s")} | {"again": again}
+    words = f"{_words(row)}{number} failed: {row['error']}; {then}"
+    return Moment(row["ended"], row["segment"], "failure", words, "warning" if again else "bad", facts=facts)
+
+
+def _broken_off(row: Row) -> bool:
+    return row["kind"] in ("expose", "readout") and row["outcome"] in (None, "stopped")
+
+
+def _loss(row: Row) -> Moment:
+    after = f" after {brief(row['duration_s'])}" if row["duration_s"] is not None else ""
+    words = f"{_words(row)} broken off{after}"
+    facts = {name: row[name] for name in ("state", "frame", "attempt", "duration_s")}
+    return Moment(row["ended"] or row["intended"], row["segment"], "broken-off", words, "warning", facts=facts)
+
+
+def _words(row: Row) -> str:
+    """What a state does, from its name alone: `fibsel-step/Quartz-120s-001/03-P1-12`."""
+    parts, frame = row["state"].split("/"), row["frame"]
+    if row["state"] == "lamp-off/all":
+        return "all lamps off"
+    if row["kind"] == "fibsel-step":
+        return f"mask to {parts[-1].partition('-')[2]} in {frame}" if frame else f"mask for {parts[-1]}"
+    verbs = {"readout": "read out", "lamp-warmup": "warm-up for", "point": "pointing for", "ready": "check before"}
+    verbs |= {"expose": "expose", "lamp-off": "lamps off after", "adopt": "read out"}
+    verb = verbs.get(row["kind"], row["kind"])
+    return f"{verb} {frame or parts[-1]}" if len(parts) > 1 else verb
+
+
+# ---- frames
+
+
+def _of_frames(frames: Sequence[Row]) -> Iterator[tuple[Key, Moment]]:
+    for row in frames:
+        number = f" (try {row['attempt']})" if row["attempt"] > 1 else ""
+        why = row["reason"] or ""
+        words, tone = {
+            "good": (f"frame {row['frame']} good{number}" + (f": {why}" if why else ""), "good"),
+            "lost": (f"frame {row['frame']}{number} taken; lost since: {why}", "bad"),
+        }.get(row["verdict"], (f"frame {row['frame']} BAD{number}: {why}", "warning"))
+        facts = {name: row[name] for name in ("frame", "attempt", "exposure_no", "verdict", "reason")}
+        yield (row["segment"], row["kept"], 3), Moment(row["kept"], row["segment"], "frame", words, tone, facts=facts)
+
+
+# ---- lamps
+
+
+def _of_lamps(events: Sequence[Row], segments: Sequence[Row], states: Sequence[Row]) -> Iterator[tuple[Key, Moment]]:
+    for place, moment in lamp_moments(placed(events, segments, states)):
+        yield (place.segment, place.time, 4), moment
+
+
+# ---- requests
+
+
+def _of_requests(
+    requests: Sequence[Row], segments: Sequence[Row], states: Sequence[Row]
+) -> Iterator[tuple[Key, Moment]]:
+    for row in requests:
+        number = max([1, *(other["segment"] for other in segments if other["started"] <= row["time"])])
+        obeyed = "" if row["obeyed"] else "; not seen by the run"
+        words = f"{row['word']} asked for by {row['who']}{obeyed}"
+        facts = {name: row[name] for name in ("word", "who", "obeyed")}
+        # It was seen before the segment ended, and after everything that would not have begun after it.
+        time = max([row["time"], *_begun_before(row["word"], number, states)])
+        yield (number, time, 6), Moment(row["time"], number, "stop", words, "warning", facts=facts)
+
+
+def _begun_before(word: str, segment: int, states: Sequence[Row]) -> Iterator[str]:
+    """When those states began that a request of this kind would have kept from beginning."""
+    brings_home = ("expose", "readout", "lamp-off", "fibsel-step", "adopt") if word == "pause" else ()
+    return (row["intended"] for row in states if row["segment"] == segment and row["kind"] not in brings_home)

@@ -1,0 +1,197 @@
+"""A Digital Loggers power switch as seen on the wire: its REST API over HTTP/1.1 with digest authentication.
+
+Written from the requests that LVM's actor lvmnps 1.2.1 sends and the answers that it demands (200, 204, 206, 207).
+`outlets` is the hardware: what stands there is lit, whatever anybody was told.
+"""
+
+import asyncio
+import hashlib
+import json
+import re
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs
+
+_REASONS = {
+    200: "OK",
+    204: "No Content",
+    206: "Partial Content",
+    207: "Multi-Status",
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    409: "Conflict",
+    500: "Internal Server Error",
+}
+
+
+@dataclass
+class Outlet:
+    """One outlet; `relay` is the truth, `locked` refuses."""
+
+    name: str
+    relay: bool = False
+    state: bool = False
+    locked: bool = False
+
+    def plain(self) -> dict[str, object]:
+        """As the switch tells it."""
+        return {
+            "name": self.name,
+            "state": self.state,
+            "physical_state": self.relay,
+            "transient_state": self.relay,
+            "critical": False,
+            "locked": self.locked,
+            "cycle_delay": None,
+        }
+
+
+@dataclass
+class Request:
+    """One HTTP request."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: str
+
+
+@dataclass
+class DliServer:
+    """The switch.
+
+    Attributes:
+        broken: every request that switches is answered with 500.
+        stuck: names of outlets whose relay does not move (acknowledged all the same).
+        slow_s: how long every answer takes.
+        mute: takes requests, obeys them, and never answers.
+        switched: every (name, on) in the order in which relays moved.
+        requests: every authenticated request.
+    """
+
+    names: tuple[str, ...] = ("Argon", "Neon", "LDLS", "Quartz", "HgNe", "Xenon", "Fan", "Spare")
+    user: str = "admin"
+    password: str = "1234"  # noqa: S105 - the maker's default
+    broken: bool = False
+    stuck: set[str] = field(default_factory=set)
+    slow_s: float = 0.0
+    mute: bool = False
+    switched: list[tuple[str, bool]] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        self.outlets = [Outlet(name) for name in self.names]
+        self._nonce = secrets.token_hex(8)
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.Task[None]] = set()
+
+    def lit(self) -> set[str]:
+        """The outlets whose relay is closed: the truth."""
+        return {outlet.name for outlet in self.outlets if outlet.relay}
+
+    def heal(self) -> None:
+        """Everything off and whole again."""
+        self.broken, self.mute, self.slow_s = False, False, 0.0
+        self.stuck.clear()
+        for outlet in self.outlets:
+            outlet.relay = outlet.state = outlet.locked = False
+        self.switched.clear()
+        self.requests.clear()
+
+    async def start(self) -> None:
+        """Listen on the loopback; the same port again after a stop."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Go off the network; the relays stay as they are."""
+        if self._server is not None:
+            self._server.close()
+            for task in list(self._open):
+                task.cancel()
+            await asyncio.gather(*self._open, return_exceptions=True)
+            self._server = None
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            while True:
+                request = await _read(reader)
+                code, payload, extra = self._answer(request)
+                await asyncio.sleep(self.slow_s)  # noqa: TID251 - a simulated device takes its time
+                if self.mute:
+                    await asyncio.get_running_loop().create_future()
+                body = b"" if payload is None else json.dumps(payload).encode()
+                lines = [f"HTTP/1.1 {code} {_REASONS[code]}", f"Content-Length: {len(body)}", *extra]
+                writer.write("\r\n".join([*lines, "Content-Type: application/json", "", ""]).encode() + body)
+                await writer.drain()
+        self._open.discard(task)
+        writer.close()
+
+    def _answer(self, request: Request) -> tuple[int, object, list[str]]:
+        if not self._known(request):
+            challenge = f'WWW-Authenticate: Digest realm="dli", nonce="{self._nonce}", qop="auth", algorithm=MD5'
+            return 401, None, [challenge]
+        self.requests.append(request)
+        code, payload = self._obey(request)
+        return code, payload, []
+
+    def _known(self, request: Request) -> bool:
+        parts = re.findall(r'(\w+)=(?:"([^"]*)"|([^,\s]+))', request.headers.get("authorization", ""))
+        given = {key: quoted or bare for key, quoted, bare in parts}
+        if given.get("nonce") != self._nonce:
+            return False
+        one = _md5(f"{self.user}:dli:{self.password}")
+        two = _md5(f"{request.method}:{given.get('uri')}")
+        wanted = _md5(f"{one}:{self._nonce}:{given.get('nc')}:{given.get('cnonce')}:{given.get('qop')}:{two}")
+        return given.get("response") == wanted
+
+    def _obey(self, request: Request) -> tuple[int, object]:
+        path = request.path.removeprefix("/restapi").strip("/")
+        if request.method == "GET":
+            if path == "":
+                return (206 if "range" in request.headers else 200), {"relay": {}}
+            return (200, [outlet.plain() for outlet in self.outlets]) if path == "relay/outlets" else (404, None)
+        if "x-csrf" not in request.headers:
+            return 400, {"error": "no X-CSRF"}
+        if path == "relay/sequence_delay":
+            return 204, None
+        match = re.fullmatch(r"relay/outlets/(=?)([\d,]+)/state", path)
+        return (404, None) if match is None else self._turn(match[1] == "=", match[2], request.body)
+
+    def _turn(self, several: bool, places: str, body: str) -> tuple[int, object]:  # noqa: FBT001
+        if self.broken:
+            return 500, {"error": "broken"}
+        on = parse_qs(body).get("value") == ["true"]
+        chosen = [int(place) for place in places.split(",")]
+        if any(place >= len(self.outlets) for place in chosen):
+            return 404, None
+        if not several and self.outlets[chosen[0]].locked:
+            return 409, {"error": "locked"}
+        for place in chosen:
+            self._relay(self.outlets[place], on=on)
+        return (207, {}) if several else (204, None)
+
+    def _relay(self, outlet: Outlet, *, on: bool) -> None:
+        if outlet.locked or outlet.name in self.stuck:
+            return
+        outlet.state = outlet.relay = on
+        self.switched.append((outlet.name, on))
+
+
+async def _read(reader: asyncio.StreamReader) -> Request:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    first, *rest = head.split("\r\n")
+    method, path, _ = first.split(" ")
+    headers = {key.lower(): value.strip() for key, _, value in (line.partition(":") for line in rest if line)}
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Request(method, path, headers, body.decode())
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode()).hexdigest()  # noqa: S324 - what the switch's digest asks for
