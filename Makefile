@@ -29,6 +29,7 @@ run: $(READY)
 # Servers that some tests need (PostgreSQL, SPIN) are installed first, where that is possible.
 test: $(READY)
 	@if [ -x tests/install-servers ]; then tests/install-servers; fi
+	-@tests/clu/make-actors-env $(PYTHON)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak"
 
 soak: $(READY)

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from safelight.engine import tables
 from safelight.engine.found import Found, find_frames
 from safelight.engine.journal import Journal
-from safelight.engine.logbook import RunPage, SegmentRecord, taken_frames
+from safelight.engine.logbook import JournaledFiles, RunPage, SegmentRecord, taken_frames
 from safelight.sequences import Frame
-from safelight.states import FrameFile, StateError, TakenFrame
+from safelight.states import StateError, TakenFrame
 from safelight.states.readout import fingerprint
 
 __all__ = ["Assessment", "assess", "settle"]
@@ -74,8 +74,10 @@ def assess(
         else:
             lost.append((taken, why))
     done = {taken.frame for taken in kept if taken.verdict == "good"}
-    known = {file.path for taken in kept for file in taken.files}
-    strangers = [folder / name for name in sizes if folder / name not in known and name.endswith((".fits", ".fits.gz"))]
+    # What is left of a lost frame is known too, and not to be trusted: it must not pass for a frame in doubt.
+    all_taken = [*kept, *(taken for taken, _ in lost)]
+    known = {name for taken in all_taken for name, _, _ in _entries(taken, folder)}
+    strangers = [folder / name for name in sizes if name not in known and name.endswith((".fits", ".fits.gz"))]
     found = find_frames(strangers, run=page.run, cameras=cameras)
     adopted, aside = _sort_out(found, names, done)
     done |= {taken.frame for taken in adopted}
@@ -100,16 +102,22 @@ def _sizes(folder: Path) -> dict[str, int]:
         return {}
 
 
+def _entries(taken: TakenFrame, folder: Path) -> Iterable[tuple[str, int, str]]:
+    """Name, bytes and sha256 of each file; the name alone where it lies in the run's folder."""
+    if isinstance(taken.files, JournaledFiles) and taken.files.folder == folder:
+        return taken.files.entries
+    return ((str(file.path), file.bytes, file.sha256) for file in taken.files)
+
+
 def _missing(taken: TakenFrame, sizes: Mapping[str, int], folder: Path, *, verify: bool) -> str | None:
     """Why a frame that was good does not count any more; None if it does."""
-    for file in taken.files:
-        name = file.path.name
-        size = sizes.get(name) if file.path.parent == folder else _size(file.path)
+    for name, expected, digest in _entries(taken, folder):
+        size = sizes[name] if name in sizes else _size(folder / name)
         if size is None:
             return f"{name} is missing"
-        if size != file.bytes:
-            return f"{name} has {size} bytes instead of {file.bytes}"
-        if verify and _digest(file) != file.sha256:
+        if size != expected:
+            return f"{name} has {size} bytes instead of {expected}"
+        if verify and _digest(folder / name) != digest:
             return f"{name} has been changed: its sha256 is another one"
     return None
 
@@ -121,9 +129,9 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _digest(file: FrameFile) -> str | None:
+def _digest(path: Path) -> str | None:
     try:
-        return fingerprint(file.path).sha256
+        return fingerprint(path).sha256
     except StateError:
         return None
 

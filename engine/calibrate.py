@@ -12,6 +12,7 @@ from safelight.engine.events import Announcer, Listener
 from safelight.engine.home import default_home
 from safelight.engine.journal import default_url
 from safelight.engine.logbook import RunPage, write_run
+from safelight.engine.logs import run_log
 from safelight.engine.plan import Plan
 from safelight.engine.progress import progress_for
 from safelight.engine.request import Request, choose, plan_of
@@ -57,7 +58,7 @@ async def perform(
     plan = draft if not choices else plan_of(request, choices, start)
     run = new_run_id(plan.document.name, clock)
     folder = (request.frames / run).absolute()
-    with hold(request.journal or default_url(home), plan.observatory.name, run) as lock:
+    with hold(request.journal or default_url(home), plan.observatory.name, run) as lock, run_log(home, run) as log:
         write_run(lock.journal, page_of(plan, request, run, folder, clock))
         segment = Segment(
             run=run,
@@ -65,7 +66,7 @@ async def perform(
             clock=clock,
             home=home,
             folder=folder,
-            announce=Announcer(run, clock, tuple(listeners)),
+            announce=Announcer(run, clock, (*listeners, log)),
             lock=lock,
             faults=request.faults,
             guarded=guarded,

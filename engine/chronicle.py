@@ -98,10 +98,13 @@ class Chronicle:
         last = self.segments[-1]["segment"] if self.segments else 0
         return tuple(row for row in self.states if row["segment"] == last and row["ended"] is None)
 
-    @property
-    def next_step(self) -> str:
-        """What a person would do now, in one sentence."""
-        run = self.page.run
+    def next_step(self, options: str = "") -> str:
+        """What a person would do now, in one sentence.
+
+        Args:
+            options: what a command must be told to find the run again, `--home DIR`.
+        """
+        run = f"{self.page.run} {options}".rstrip()
         if self.owner is not None:
             return f"It is going on (process {self.owner.pid} on {self.owner.host}): `safelight pause {run}` or `abort`"
         burning = [lamp for lamp, state in self.lamps.items() if state != "off"]
@@ -127,7 +130,7 @@ class Chronicle:
             "frames_good": len(self.good),
             "missing": None if self.missing is None else list(self.missing),
             "frames_missing": self.frames_missing,
-            "next": self.next_step,
+            "next": self.next_step(),
             "segments": [dict(row) for row in self.segments],
             "moments": [moment.as_json() for moment in self.moments],
             "lamps_burnt": [burning.as_json() for burning in self.burnt],

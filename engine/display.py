@@ -148,12 +148,12 @@ def _state_row(active: Active, wide: int) -> tuple[RenderableType, ...]:
 
 
 def _frames_and_lamps(picture: Picture, now: datetime) -> Text:
-    text = Text(f"frames {len(picture.good)} of {picture.asked}")
+    text = Text(f"frames {picture.frames} of {picture.asked}")
     if picture.bad:
         text.append(f", {picture.bad} bad", style="yellow")
     text.append("   lamps ")
     if not picture.lit:
-        text.append("all off" if picture.good or picture.active(now) else "…", style="green")
+        text.append("all off" if picture.frames or picture.active(now) else "…", style="green")
     for number, (lamp, since) in enumerate(picture.lit.items()):
         text.append(", " if number else "")
         text.append(lamp, style="bold black on yellow")

@@ -2,12 +2,13 @@
 
 EngineError                 root: a run, graph or journal that can't go on
 +-- ProofError              the graph breaks a promise; carries the shortest path to the violation
++-- DrawingError            a picture can't be drawn: a package is missing
 +-- RunRefused              the run can't start (another one is running, nothing to resume); nothing was touched
 """
 
 from safelight import SafelightError
 
-__all__ = ["EngineError", "GuardError", "JournalError", "ProofError", "RunRefused"]
+__all__ = ["DrawingError", "EngineError", "GuardError", "JournalError", "ProofError", "RunRefused"]
 
 
 class EngineError(SafelightError):
@@ -27,6 +28,10 @@ class ProofError(EngineError):
         super().__init__(f"the graph is refused: {promise}" + (f"; the shortest way there:{walk}" if path else ""))
         self.promise = promise
         self.path = path
+
+
+class DrawingError(EngineError):
+    """A picture can't be drawn."""
 
 
 class GuardError(EngineError):

@@ -11,8 +11,9 @@ lamp before it is lit, with a lease: the longest time for which it may burn. It 
 - when a lease runs out: for that lamp;
 - at the goodbye, if a lamp is not read back as off.
 
-It acts alone, with a connection of its own, and for ever: until every lamp is read back as off. Only SIGKILL ends it
-before, or SIGTERM once the runner is gone.
+It acts alone, with a connection of its own, and for ever: until every lamp is read back as off; and it looks again for
+a while where a lamp was about to be lit when the runner died, since a switch may obey late. Only SIGKILL ends it
+before, or SIGTERM once the runner is gone and everything has been tried once.
 
 What the runner says, one JSON mapping a line: `order` (first), `lease` and `s`, `beat`, `relieved`, `end`, `keep` (a
 hand-lit lamp: from now on only its lease counts). What the guard answers: `ready`, `lit` (the lease is noted: the lamp
@@ -26,6 +27,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +37,12 @@ from safelight.engine.clock import Clock, ScaledClock, wall_utc
 from safelight.engine.guardbook import GuardBook, guards
 from safelight.engine.safing import Safing, safing_for
 
-__all__ = ["Order", "main"]
+__all__ = ["Order", "main", "message_of"]
 
 _TICK_S = 0.01
 """The shortest wait, s."""
+_LATE_S = 60.0
+"""For so long after a lamp was about to be lit its command may still be obeyed, observatory seconds."""
 _HURRY = 100.0
 """How much faster a simulated switch is for the guard of a run in virtual time."""
 
@@ -111,6 +115,10 @@ class Guard:
     wall: Clock = field(default_factory=Clock)
     leases: dict[str, float] = field(default_factory=dict)
     orphan: bool = False
+    dismissed: bool = False
+    _permitted: float | None = None
+    _again_at: float = 0.0
+    _writing: "asyncio.Future[None] | None" = None
     _written: dict[str, str] | None = None
     _last_beat: float = 0.0
     _acting: "asyncio.Task[Any] | None" = None
@@ -128,7 +136,7 @@ class Guard:
             if line is None:
                 self._look_at_time()
                 continue
-            message = _message(line)
+            message = message_of(line)
             if "relieved" in message:
                 return
             if "keep" in message:
@@ -156,13 +164,14 @@ class Guard:
         silence_s = self.order.observatory.guard.silence_s
         due = [end - now for end in self.leases.values()]
         if not self.order.keep:
-            due.append(self._last_beat + silence_s - now)
+            due.append(max(self._last_beat + silence_s, self._again_at) - now)
         return max(_TICK_S, min(due, default=silence_s))
 
     def _obey(self, message: Mapping[str, Any]) -> None:
         self._last_beat = self.wall.now()
         if "lease" in message:
             self.leases[str(message["lease"])] = self.wall.now() + float(message["s"])
+            self._permitted = self.wall.now()
             self._say("watching")
             self._answer(lit=message["lease"])
         elif "beat" in message:
@@ -176,41 +185,53 @@ class Guard:
         silent = now - self._last_beat >= self.order.observatory.guard.silence_s
         if self._acting is not None and not self._acting.done():
             return
-        if silent and not self.order.keep:
+        retry_s = self.order.observatory.guard.retry_s
+        overdue = [lamp for lamp, end in self.leases.items() if now >= end]
+        if silent and not self.order.keep and now >= self._again_at:
+            self._again_at = now + retry_s
             self._acting = asyncio.create_task(self._make_safe("the runner is silent"))
-        for lamp, end in list(self.leases.items()):
-            if now >= end:
-                self.leases[lamp] = now + self.order.observatory.guard.retry_s
-                self._acting = asyncio.create_task(self._put_out(lamp))
+        elif overdue:
+            self.leases |= dict.fromkeys(overdue, now + retry_s)
+            self._acting = asyncio.create_task(self._put_out(overdue))
 
-    async def _put_out(self, lamp: str) -> None:
-        self.book.log("lease.ended", lamp=lamp)
-        seen = await self._safing.one_lamp(lamp)
-        if seen == "off":
-            self.leases.pop(lamp, None)
-            self.book.log("lamp.off", lamp=lamp)
-        self._say("watching" if seen == "off" else "unsafe", lamps={lamp: seen})
-        self._write_down({lamp: seen}, "its lease has ended")
+    async def _put_out(self, lamps: list[str]) -> None:
+        found = await asyncio.gather(*(self._safing.one_lamp(lamp) for lamp in lamps))
+        seen: dict[str, str] = dict(zip(lamps, found, strict=True))
+        for lamp, state in seen.items():
+            if state == "off":
+                self.leases.pop(lamp, None)
+        self.book.log("leases.ended", lamps=seen)
+        self._say("watching" if set(found) == {"off"} else "unsafe", lamps=seen)
+        await self._write_down(seen, "its lease has ended")
 
     async def _make_safe(self, why: str) -> bool:
         """One round through all lamps; True if every one is read back as off."""
-        self.book.log("acting", why=why)
+        began = wall_utc().isoformat()
+        # Nothing comes before the lamps, not even the log: its disk may hang.
         lamps = await self._safing.all_lamps()
         burning = {lamp: state for lamp, state in lamps.items() if state != "off"}
-        self.book.log("acted", why=why, lamps=lamps)
+        self.book.log("acted", why=why, began=began, lamps=lamps)
         self._say("unsafe" if burning else "acting", lamps=lamps, why=why)
-        self._write_down(lamps, why)
+        await self._write_down(lamps, why)
         return not burning
 
-    def _write_down(self, lamps: Mapping[str, str], why: str) -> None:
-        """Into the journal, after the lamps; where that fails the log has it."""
-        if self.order.journal is None or lamps == self._written:
+    async def _write_down(self, lamps: Mapping[str, str], why: str) -> None:
+        """Into the journal, after the lamps, and beside them: a journal that hangs is waited for once, and not long."""
+        url = self.order.journal
+        if url is None or lamps == self._written:
             return
+        if self._writing is not None and not self._writing.done():
+            return
+        self._writing = asyncio.ensure_future(self.wall.in_thread(partial(self._enter, url, dict(lamps), why)))
+        await asyncio.wait([self._writing], timeout=self.order.observatory.guard.retry_s)
+
+    def _enter(self, url: str, lamps: Mapping[str, str], why: str) -> None:
+        """Write into the journal; where that fails the log has it."""
         try:
             from safelight.engine.journal import Journal  # noqa: PLC0415 - slow, and needed only after an act
             from safelight.engine.logbook import write_lamp_events  # noqa: PLC0415
 
-            journal = Journal(self.order.journal, create=False)
+            journal = Journal(url, create=False)
             events = [(lamp, "off", seen) for lamp, seen in lamps.items()]
             now = wall_utc().isoformat(timespec="milliseconds")
             run = "" if self.order.keep else self.order.run
@@ -227,16 +248,22 @@ class Guard:
         if self._acting is not None:
             await asyncio.gather(self._acting, return_exceptions=True)
         while not await self._make_safe(why):
+            if self.dismissed:
+                self.book.log("terminated")
+                raise SystemExit(1)
             await self.wall.sleep(self.order.observatory.guard.retry_s)
 
     async def _at_the_end(self, linger_s: float) -> None:
         """The run has ended; look for oneself, for a while where a lamp may still be lit by a late command."""
-        last = self.wall.now() + linger_s
+        began, last = wall_utc().isoformat(), self.wall.now() + linger_s
+        self._say("lingering")
         while True:
+            if self._is_succeeded(began):
+                return
             status = await self._safing.read_all()
             if any(state != "off" for state in status.values()):
                 await self._alone("the run has ended, and not every lamp is off")
-            if self.wall.now() >= last:
+            if self.dismissed or self.wall.now() >= last:
                 return
             await self.wall.sleep(self.order.observatory.guard.retry_s)
 
@@ -244,6 +271,10 @@ class Guard:
         """The pipe has closed without a goodbye."""
         if not self.order.keep:
             await self._alone("the runner is gone")
+            if self._permitted is not None:
+                late = self._permitted + _LATE_S / (self.order.speed or _HURRY) - self.wall.now()
+                if late > 0:
+                    await self._at_the_end(late)
             return
         # By hand other lamps may burn, and are no business of this guard.
         self.leases = dict.fromkeys(self.leases, self.wall.now())
@@ -265,6 +296,18 @@ class Guard:
         if self._acting is not None:
             await self._acting
 
+    def _is_succeeded(self, since: str) -> bool:
+        """Whether another run has begun: it switches every lamp off itself, and has guards of its own."""
+        others = (guard for guard in guards(self.order.home) if guard["pid"] != os.getpid())
+        mine = self.order.observatory.name
+        return any(
+            guard["doing"] == "watching"
+            and guard["since"] > since
+            and not guard.get("keep")
+            and guard.get("observatory") == mine
+            for guard in others
+        )
+
     def _is_anothers(self, lamp: str) -> bool:
         """Whether a run has lit the lamp since: then the run's own guards answer for it."""
         others = (guard for guard in guards(self.order.home) if guard["run"] != self.order.run)
@@ -281,7 +324,7 @@ class Guard:
     def _say(self, doing: str, **facts: Any) -> None:
         now = self.wall.now()
         left_s = {lamp: round(end - now, 1) for lamp, end in self.leases.items()}
-        self.book.say(doing, left_s, observatory=self.order.observatory.name, **facts)
+        self.book.say(doing, left_s, observatory=self.order.observatory.name, keep=self.order.keep, **facts)
 
     def _answer(self, **message: Any) -> None:
         try:
@@ -291,7 +334,8 @@ class Guard:
             return
 
 
-def _message(line: bytes) -> Mapping[str, Any]:
+def message_of(line: bytes) -> Mapping[str, Any]:
+    """What a line says; nothing where it was cut off or spoiled."""
     try:
         message = json.loads(line)
     except ValueError:
@@ -305,9 +349,11 @@ async def _serve(order: Order, listen_fd: int, answer_fd: int) -> None:
     guard = Guard(order, lamps, second, answer_fd, GuardBook(order.home, order.run))
 
     def terminated() -> None:
-        guard.book.log("terminated", orphan=guard.orphan)
-        if guard.orphan:
-            os._exit(1)
+        # While the runner lives nobody else dismisses its guard.
+        guard.book.log("asked to end", orphan=guard.orphan)
+        if guard.orphan and order.keep:
+            os._exit(1)  # a hand-lit lamp has got another lease, and other guards
+        guard.dismissed = guard.dismissed or guard.orphan
 
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

@@ -1,6 +1,6 @@
 """What a person is told of each event, as a line of text; and of the whole run at its end. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -41,7 +41,8 @@ def line_of(event: Mapping[str, Any], picture: Picture) -> Line | None:
 
 def _started(event: Mapping[str, Any], picture: Picture) -> Line:
     frames = counted(event["frames_asked"], "frame")
-    words = f"{picture.sequence} on {picture.observatory}: {frames}, {clock_face(picture.total_s)} (times are UTC)"
+    takes = f"{picture.kept} of {frames} on disk already, the rest takes" if picture.kept else f"{frames},"
+    words = f"{picture.sequence} on {picture.observatory}: {takes} {clock_face(picture.total_s)} (times are UTC)"
     run = f"\nrun {picture.run}"
     chosen = "".join(f"\nchosen for {key}: fibre {fibre}" for key, fibre in event.get("choices", {}).items())
     warned = "".join(f"\nnote: {warning}" for warning in event.get("warnings", ()))
@@ -67,7 +68,7 @@ def _state_failed(event: Mapping[str, Any], picture: Picture) -> Line:
 def _frame_taken(event: Mapping[str, Any], picture: Picture) -> Line:
     again = f", try {event['attempt']}" if event["attempt"] > 1 else ""
     files = counted(len(event["files"]), "file")
-    return Line(f"frame {event['frame']} is on disk ({files}{again}), {len(picture.good)} of {picture.asked}", "good")
+    return Line(f"frame {event['frame']} is on disk ({files}{again}), {picture.frames} of {picture.asked}", "good")
 
 
 def _frame_bad(event: Mapping[str, Any], picture: Picture) -> Line:  # noqa: ARG001
@@ -77,6 +78,18 @@ def _frame_bad(event: Mapping[str, Any], picture: Picture) -> Line:  # noqa: ARG
 def _stop(event: Mapping[str, Any], picture: Picture) -> Line:  # noqa: ARG001
     then = "after the frame in progress" if event["stop"] == "pause" else "lamps off first"
     return Line(f"{event['stop']} ({event['reason']}): {then}", "warning")
+
+
+def _guard_stays(event: Mapping[str, Any], picture: Picture) -> Line:  # noqa: ARG001
+    lamps = in_sentence(event["lamps"]) if event["lamps"] else "the lamps"
+    return Line(f"{_processes(event.get('pids', ()))} go on watching {lamps}", "warning")
+
+
+def _processes(pids: Sequence[int]) -> str:
+    """`the guards (processes 12 and 13)`."""
+    if not pids:
+        return "the guards"
+    return f"the guards ({'process' if len(pids) == 1 else 'processes'} {in_sentence(map(str, pids))})"
 
 
 def _safing(event: Mapping[str, Any], picture: Picture) -> Line:  # noqa: ARG001
@@ -91,13 +104,19 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any], Picture], Line | None]] = {
     "frame.bad": _frame_bad,
     "stop.requested": _stop,
     "safing.started": _safing,
+    "guard.stays": _guard_stays,
 }
 
 _TONES = {"done": "good", "paused": "warning", "aborted": "warning", "faulted": "bad", "unsafe": "bad"}
 
 
-def summary(end: Mapping[str, Any]) -> Iterator[Line]:
-    """The end of a run in a few lines, from `run.finished`."""
+def summary(end: Mapping[str, Any], options: str = "") -> Iterator[Line]:
+    """The end of a run in a few lines, from `run.finished`.
+
+    Args:
+        end: the event.
+        options: what a command must be told to find the run again: `--home DIR`.
+    """
     outcome = end["outcome"]
     frames = f"{end['frames']} of {counted(end['frames_asked'], 'frame')}"
     yield Line(f"{outcome}: {frames} in {clock_face(end['elapsed_s'])}", _TONES.get(outcome, "plain"))
@@ -113,15 +132,18 @@ def summary(end: Mapping[str, Any]) -> Iterator[Line]:
         yield Line(f"all {len(end['lamps'])} read back as off", "plain", "  lamps ")
     if end["frames"] or end["bad_frames"]:
         yield Line(end["folder"], "plain", "  frames")
+    if outcome != "done":
+        first = "once the lamps are off: " if doubtful else ""
+        yield Line(f"{first}`{' '.join(['safelight resume', end['run'], options]).rstrip()}`", "plain", "  next  ")
 
 
-def alarm(lamps: Mapping[str, str], heard: Mapping[str, str], *, guarded: bool = False) -> list[str]:
+def alarm(lamps: Mapping[str, str], heard: Mapping[str, str], *, guards: Sequence[int] = ()) -> list[str]:
     """What to shout where lamps are not confirmed off: which, what was read, and what to do by hand.
 
     Args:
         lamps: every lamp as read back last.
         heard: lamp -> what was heard of it last, in words.
-        guarded: a guard process goes on trying.
+        guards: the processes that go on trying.
     """
     doubtful = {lamp: state for lamp, state in lamps.items() if state != "off"}
     if not doubtful:
@@ -134,7 +156,8 @@ def alarm(lamps: Mapping[str, str], heard: Mapping[str, str], *, guarded: bool =
         )
     return [
         *lines,
-        *(["A guard goes on trying to switch it off. Do not rely on that."] if guarded else []),
+        *([f"{_processes(guards).capitalize()} go on trying: `safelight guard status`."] if guards else []),
+        *(["Do not rely on that."] if guards else []),
         "Now: try `safelight lamps off`. If that does not help, go and switch it off",
         "at the lamp's power switch by hand, then look with `safelight lamps status`.",
     ]

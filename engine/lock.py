@@ -18,10 +18,17 @@ from safelight.engine.clock import wall_utc
 from safelight.engine.errors import RunRefused
 from safelight.engine.journal import Journal
 
-__all__ = ["Lock", "Owner", "owner_of", "process_started"]
+__all__ = ["TOO_LATE", "Lock", "Owner", "owner_of", "process_started"]
+
+TOO_LATE = "too late"
+"""Stands in a request's `obeyed` where the run had ended before it looked."""
 
 _SILENT_S = 60.0
 """A lock whose owner on another host has not beaten for so long is taken for dead, s."""
+
+_HELD: set[str] = set()
+"""The runs of this process that hold an observatory: a lock that could not be taken out of a full journal is nobody's,
+although the process lives on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,8 @@ class Owner:
     def alive(self) -> bool:
         """Whether the owner still runs, as far as can be told from here."""
         if self.host == socket.gethostname():
+            if self.pid == os.getpid():
+                return self.run in _HELD
             return process_started(self.pid) == self.process_started
         return (wall_utc() - datetime.fromisoformat(self.beat)).total_seconds() < _SILENT_S
 
@@ -91,14 +100,22 @@ class Lock:
                 raise RunRefused(
                     f"{observatory} is in use by {before}: wait for it, or end it with `safelight abort {before.run}`"
                 )
+            # What was asked of this run before it had the lock came too late for an earlier segment.
+            late = (tables.control.c.run == run) & tables.control.c.obeyed.is_(None)
+            journal.write(sa.update(tables.control).where(late), {"obeyed": now})
+            # Whoever asked the run to end was too late for the last segment, and did not mean this one.
+            late = (tables.control.c.run == run) & tables.control.c.obeyed.is_(None)
+            journal.write(sa.update(tables.control).where(late), {"obeyed": TOO_LATE})
             if before is None:
                 journal.write(sa.insert(tables.locks), values)
             else:
                 journal.write(sa.update(tables.locks).where(tables.locks.c.observatory == observatory), values)
+        _HELD.add(run)
         return cls(journal, me, before)
 
     def release(self) -> None:
         """Let the observatory go, if it is still ours."""
+        _HELD.discard(self.owner.run)
         mine = (tables.locks.c.observatory == self.owner.observatory) & (tables.locks.c.run == self.owner.run)
         self.journal.write(sa.delete(tables.locks).where(mine & (tables.locks.c.pid == self.owner.pid)))
         self.journal.commit()

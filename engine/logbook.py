@@ -3,10 +3,10 @@
 import json
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import sqlalchemy as sa
 
@@ -18,7 +18,7 @@ from safelight.engine.journal import Journal
 from safelight.engine.words import in_words
 from safelight.states import FrameFile, LampOff, LampWarmup, State, TakenFrame
 
-__all__ = ["RunPage", "SegmentRecord", "last_unfinished", "run_page", "taken_frames", "write_run"]
+__all__ = ["JournaledFiles", "RunPage", "SegmentRecord", "last_unfinished", "run_page", "taken_frames", "write_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +89,48 @@ def last_unfinished(journal: Journal) -> RunPage:
     return run_page(journal, rows[0]["run"])
 
 
+@dataclass(frozen=True, slots=True)
+class JournaledFiles(Sequence[FrameFile]):
+    """The files of a frame as the journal has them: made into paths only where somebody looks.
+
+    Attributes:
+        entries: path relative to the folder, bytes, sha256.
+    """
+
+    folder: Path
+    entries: tuple[tuple[str, int, str], ...]
+
+    @overload
+    def __getitem__(self, place: int) -> FrameFile: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[FrameFile, ...]: ...
+    def __getitem__(self, place: int | slice) -> FrameFile | tuple[FrameFile, ...]:
+        if isinstance(place, slice):
+            return tuple(self[number] for number in range(*place.indices(len(self))))
+        name, size, digest = self.entries[place]
+        return FrameFile(self.folder / name, size, digest)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+
 def taken_frames(journal: Journal, run: str, folder: Path) -> tuple[TakenFrame, ...]:
     """Every frame of a run that came onto the disk, in the order in which they came; `lost` ones left out."""
-    query = sa.select(tables.frames).where(tables.frames.c.run == run, tables.frames.c.verdict != "lost")
+    columns = tables.frames.c
+    mine = (columns.run == run) & (columns.verdict != "lost")
+    query = sa.select(
+        columns.frame, columns.attempt, columns.exposure_no, columns.verdict, columns.reason, columns.files
+    )
     return tuple(
         TakenFrame(
             frame=row["frame"],
             attempt=row["attempt"],
             exposure_no=row["exposure_no"],
-            files=tuple(FrameFile(folder / path, size, digest) for path, size, digest in json.loads(row["files"])),
+            files=JournaledFiles(folder, tuple(map(tuple, json.loads(row["files"])))),
             verdict=row["verdict"],
             reason=row["reason"],
         )
-        for row in journal.read(query.order_by(tables.frames.c.number))
+        for row in journal.read(query.where(mine).order_by(columns.number))
     )
 
 

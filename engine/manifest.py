@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from safelight.engine.logbook import JournaledFiles
 from safelight.states import Exposure, TakenFrame
 
 __all__ = ["manifest", "write_manifest"]
@@ -35,12 +36,16 @@ def _entry(taken: TakenFrame, exposure: Exposure, folder: Path) -> dict[str, Any
         "flavour": exposure.flavour,
         "exposure_s": exposure.exposure_s,
         "lamps": list(exposure.need.lamps),
-        "files": [
-            {"path": _relative(file.path, folder), "bytes": file.bytes, "sha256": file.sha256} for file in taken.files
-        ],
+        "files": [{"path": path, "bytes": size, "sha256": digest} for path, size, digest in _files(taken, folder)],
         "verdict": taken.verdict,
         "reason": taken.reason,
     }
+
+
+def _files(taken: TakenFrame, folder: Path) -> Iterable[tuple[str, int, str]]:
+    if isinstance(taken.files, JournaledFiles) and taken.files.folder == folder:
+        return taken.files.entries
+    return ((_relative(file.path, folder), file.bytes, file.sha256) for file in taken.files)
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-from safelight.engine.wording import counted, family
+from safelight.engine.wording import family
 
 __all__ = ["Moment", "folded"]
 
@@ -57,7 +57,8 @@ def _family(moment: Moment) -> tuple[Any, ...]:
 def _together(group: Sequence[Moment]) -> Moment:
     first, last = group[0], group[-1]
     if first.kind == "failure":
-        words = f"{first.words} (and {counted(len(group) - 1, 'time')} more, the last: {last.facts['state']})"
+        what = " and ".join(dict.fromkeys([first.facts["what"], last.facts["what"]]))
+        words = f"{what} failed {len(group)} times: {first.facts['error']}; tried again each time"
         return replace(first, words=words, until=last.time)
     why = f": {first.facts['reason']}" if first.facts["reason"] else ""
     words = f"{len(group)} frames {first.facts['frame']} … {last.facts['frame']} good{why}"

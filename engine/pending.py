@@ -32,6 +32,9 @@ def pending_exposure(
     exposure = next((item for item in left if row and item.frame == row["frame"]), None)
     if row is None or exposure is None or row["outcome"] not in (None, "done"):
         return None
+    if exposure.sweep:
+        # Where the mask stood, and for how long, was known to the dead runner alone: the header could not say it.
+        return None
     seen = json.loads(row["note"])["seen"]
     number = int(seen["exposure_no"]) + 1
     activities = {state.activity for state in status.values()}

@@ -43,10 +43,12 @@ class Picture:
         began: when it began, the observatory's time; None: it has not.
         total_s: how long it should take, s.
         good: ids of the good frames on disk.
+        kept: how many good frames were there before, where a run is resumed.
         bad: how many frames were kept aside.
         lit: lamp -> since when it may burn; those in doubt are in here.
         seen: lamp -> what safing has heard of it last.
         troubles: the last failures, in words.
+        guards: the processes that go on watching lamps after the end.
         finished: the last event, when it has come.
     """
 
@@ -58,6 +60,7 @@ class Picture:
     folder: str = ""
     total_s: float = 0.0
     asked: int = 0
+    kept: int = 0
     good: list[str] = field(default_factory=list)
     bad: int = 0
     lit: dict[str, datetime] = field(default_factory=dict)
@@ -65,6 +68,7 @@ class Picture:
     troubles: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT))
     stopping: str | None = None
     safing: bool = False
+    guards: tuple[int, ...] = ()
     finished: Mapping[str, Any] | None = None
     _active: dict[str, tuple[datetime, Mapping[str, Any]]] = field(default_factory=dict)
     _slots: dict[str, Slot] = field(default_factory=dict)
@@ -87,6 +91,11 @@ class Picture:
             change(self, event, datetime.fromisoformat(event["time"]))
 
     # ---- what can be asked
+
+    @property
+    def frames(self) -> int:
+        """How many good frames of the whole run are on disk."""
+        return self.kept + len(self.good)
 
     def active(self, now: datetime) -> list[Active]:
         """The states at work, the longest first."""
@@ -138,6 +147,7 @@ class Picture:
         self.sequence, self.observatory = event["sequence"], event["observatory"]
         self.run, self.folder = event["run"], event["folder"]
         self.total_s, self.asked = event["total_s"], event["frames_asked"]
+        self.kept = event.get("frames_kept", 0)
 
     def _state_started(self, event: Mapping[str, Any], time: datetime) -> None:
         self._active[event["state"]] = (time, event)
@@ -184,6 +194,9 @@ class Picture:
         if event["seen"] == "off":
             self.lit.pop(event["lamp"], None)
 
+    def _guard_stays(self, event: Mapping[str, Any], time: datetime) -> None:  # noqa: ARG002
+        self.guards = tuple(event.get("pids", ()))
+
     def _finished(self, event: Mapping[str, Any], time: datetime) -> None:  # noqa: ARG002
         self.finished = event
         self._active.clear()
@@ -200,5 +213,6 @@ _CHANGES = {
     "stop.requested": Picture._stop_requested,  # noqa: SLF001
     "safing.started": Picture._safing_started,  # noqa: SLF001
     "safing.lamp": Picture._safing_lamp,  # noqa: SLF001
+    "guard.stays": Picture._guard_stays,  # noqa: SLF001
     "run.finished": Picture._finished,  # noqa: SLF001
 }

@@ -81,6 +81,12 @@ class Plan:
         """How long the run takes if nothing goes wrong, s."""
         return self.schedule.total_s
 
+    def _repr_html_(self) -> str:
+        """In a notebook: the plan in time."""
+        from safelight.engine.drawing import timeline_of  # noqa: PLC0415 - only who looks needs it
+
+        return timeline_of(self).svg
+
     def as_json(self) -> dict[str, Any]:
         """What `plan --json` prints."""
         return {

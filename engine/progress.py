@@ -30,10 +30,12 @@ class Progress:
 
     Args:
         stream: where it is shown: a terminal gets the live display, anything else lines.
+        options: what a command must be told to find the run again, `--home DIR`.
     """
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: IO[str], options: str = "") -> None:
         self.picture = Picture()
+        self._options = options
         self._stream = stream
         self._clock: Clock | None = None
         self._display = _display_for(stream, self)
@@ -87,9 +89,9 @@ class Progress:
         end = self.picture.finished
         if end is None:
             return
-        for line in summary(end):
+        for line in summary(end, self._options):
             self._display.say(line)
-        shout = alarm(end["lamps"], self.picture.seen, guarded=True)
+        shout = alarm(end["lamps"], self.picture.seen, guards=self.picture.guards)
         if shout:
             self._display.shout(shout)
 

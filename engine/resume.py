@@ -25,12 +25,13 @@ from safelight.engine.home import default_home
 from safelight.engine.journal import Journal, default_url
 from safelight.engine.lock import owner_of
 from safelight.engine.logbook import RunPage, last_unfinished, run_page
+from safelight.engine.logs import run_log
 from safelight.engine.pending import pending_exposure
 from safelight.engine.plan import Plan, make_plan, site_of
 from safelight.engine.runner import Runner
 from safelight.engine.segment import RunResult, Segment, hold
 from safelight.engine.standing import standing
-from safelight.sequences import load_text
+from safelight.sequences import expand, load_text
 
 __all__ = ["Rest", "ResumeRequest", "rest_of", "resume"]
 
@@ -105,9 +106,9 @@ def rest_of(
     document = load_text(page.sequence_text, site, origin=page.sequence_origin, name=page.sequence)
     folder = (request.frames / page.run).absolute() if request.frames else page.folder
     options = Options(bool(page.options["overlap"]), bool(page.options["park_after"]), start)
-    whole = make_plan(document, observatory, options, point=point, choices=page.choices, rest=())
+    frames = expand(document, site, page.choices).frames
     cameras = len(observatory.spectrographs.units) * len(observatory.spectrographs.cameras)
-    found = assess(journal, page, whole.expansion.frames, folder, cameras, verify=request.verify)
+    found = assess(journal, page, frames, folder, cameras, verify=request.verify)
     left = {frame.id for frame in found.left}
     exposures = [exposure_of(frame) for frame in found.left]
     options = replace(options, pending=pending_exposure(journal, page.run, exposures, spectrographs or {}))
@@ -154,18 +155,12 @@ async def resume(
     """
     home = request.home or default_home()
     url = request.journal or default_url(home)
-    journal = Journal(url, create=False)
-    try:
-        first = rest_of(journal, request)
-        _refuse_if_running(journal, first.page)
-    finally:
-        journal.close()
-    clock = clock or clock_at(request.speed, first.plan.observatory)
-    room_for_frames(first.folder)
-    with hold(url, first.page.observatory, first.page.run) as lock:
-        # Looked at again, now that nobody else can change it.
-        observatory = first.plan.observatory
+    page, observatory = _who_and_where(url, request)
+    clock = clock or clock_at(request.speed, observatory)
+    room_for_frames(request.frames or page.folder.parent)
+    with hold(url, page.observatory, page.run) as lock, run_log(home, page.run) as log:
         waiting = await _spectrographs(observatory, clock, home, request)
+        request = replace(request, run=page.run)
         rest = rest_of(lock.journal, request, waiting, await standing(observatory, home))
         if rest.nothing_to_do:
             raise RunRefused(f"nothing to resume: run {rest.page.run} is done, and its frames are in {rest.folder}")
@@ -175,7 +170,7 @@ async def resume(
             clock=clock,
             home=home,
             folder=rest.folder,
-            announce=Announcer(rest.page.run, clock, tuple(listeners)),
+            announce=Announcer(rest.page.run, clock, (*listeners, log)),
             lock=lock,
             faults=request.faults,
             before=rest.assessment.frames,
@@ -201,7 +196,14 @@ async def _spectrographs(
         await devices.close()
 
 
-def _refuse_if_running(journal: Journal, page: RunPage) -> None:
-    owner = owner_of(journal, page.observatory)
+def _who_and_where(url: str, request: ResumeRequest) -> tuple[RunPage, Observatory]:
+    """The run and its observatory; refused where the run goes on elsewhere."""
+    journal = Journal(url, create=False)
+    try:
+        page = run_page(journal, request.run) if request.run else last_unfinished(journal)
+        owner = owner_of(journal, page.observatory)
+    finally:
+        journal.close()
     if owner is not None and owner.alive and owner.run == page.run:
         raise RunRefused(f"nothing to resume: {owner} is going on")
+    return page, _observatory(page, request)[0]

@@ -47,6 +47,8 @@ _QUICK_S = 0.02
 """How long cancelled tasks may take to let go before the lamps are switched off anyway, s on the wall."""
 _PATIENT_S = 10.0
 """How long they are waited for afterwards, s on the wall; what does not let go then is left behind."""
+_SAFINGS = 10
+"""How often a safing that was cancelled before it could begin is begun again."""
 _LATE_S = 5.0
 """How late a lamp command without an outcome is looked for again, s: a slow switch answers after 4.9 s."""
 
@@ -143,7 +145,7 @@ class Runner:
         try:
             self._machine = Machine(self.graph)
             await self._walk()
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
             # Not even a loop that shuts down and cancels every task ends a run without safing.
             self._ask(Stop("abort", "all tasks were cancelled"))
         except Exception as error:  # noqa: BLE001 - whatever it is, the lamps come first
@@ -327,16 +329,29 @@ class Runner:
         self.announce("safing.started")
         safing = asyncio.create_task(self._make_safe(), name=SAFING)
         slow = [asyncio.create_task(self._clean_up(state, again=False)) for state in self._left]
-        await self._wait_for([safing], None)
-        lamps = safing.result()
+        lamps = await self._result_of(safing)
         self._write_what_was_stopped()
+        reluctant = any(not task.done() for task in running)
         await self._wait_for(slow, None)
         await self._wait_for(running, _PATIENT_S)
+        if reluctant:
+            # What did not let go may have lit a lamp behind safing's back.
+            lamps = await self._result_of(asyncio.create_task(self._make_safe(), name=SAFING))
         unsafe = any(state != "off" for state in lamps.values())
         outcome = "unsafe" if unsafe else _OUTCOMES[stop.event] if stop else "done"
         self._send(outcome, SAFING)
         reason, internal = (stop.reason, stop.internal) if stop else (None, False)
         return Ending(outcome, lamps, tuple(self._frames), reason, internal)
+
+    async def _result_of(self, safing: "asyncio.Task[dict[str, LampState]]") -> dict[str, LampState]:
+        """Each lamp as safing has read it; a safing that was broken off begins again, some times."""
+        for _ in range(_SAFINGS):
+            await self._wait_for([safing], None)
+            if not safing.cancelled() and safing.exception() is None:
+                return safing.result()
+            safing = asyncio.create_task(self._make_safe(), name=SAFING)
+        safing.cancel()
+        return dict.fromkeys(self.observatory.lamps.units, "unknown")
 
     async def _make_safe(self) -> dict[str, LampState]:
         """All lamps; and once more, later, where an on-command without an outcome may still be obeyed."""
@@ -375,7 +390,7 @@ class Runner:
         try:
             if event is not None:
                 self._machine.send(event, source)
-        except (EngineError, AttributeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the lamps come first
             self.announce("machine.failed", error=in_words(error))
 
     # ---- words

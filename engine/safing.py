@@ -112,7 +112,8 @@ class Safing:
                 return await command()
         except (DeviceError, TimeoutError) as error:
             self._say(lamp, f"{verb}: {error or 'no answer'}")
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it was, the lamp comes first
+        except (Exception, asyncio.CancelledError, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001
+            # Whatever it was, the lamp comes first.
             self._say(lamp, f"{verb}: {error!r}")
         return None
 

@@ -57,6 +57,12 @@ class RunResult:
     reason: str | None = None
     internal: bool = False
 
+    def _repr_html_(self) -> str:
+        """In a notebook: the outcome, the lamps and the frames."""
+        from safelight.engine.report.result import result_html  # noqa: PLC0415 - only who looks needs it
+
+        return result_html(self)
+
 
 @dataclass(slots=True)
 class Segment:
@@ -161,9 +167,11 @@ class Segment:
     async def _dismiss(self, watch: Watch, runner: Runner, ending: Ending) -> None:
         """Say goodbye; where the lamps are not confirmed off say nothing, and the guards go on alone."""
         if ending.outcome == "unsafe":
+            burning = sorted(lamp for lamp, state in ending.lamps.items() if state != "off")
+            self.announce("guard.stays", lamps=burning, pids=watch.pids)
             await watch.abandon()
         elif not await watch.end(_LINGER_S if runner.instrument.doubtful else 0.0):
-            self.announce("guard.stays", lamps=sorted(runner.instrument.doubtful))
+            self.announce("guard.stays", lamps=sorted(runner.instrument.doubtful), pids=watch.pids)
 
     # ---- what is told and written
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from safelight.engine.lamplog import lamp_moments, last_times, placed
+from safelight.engine.lock import TOO_LATE
 from safelight.engine.moment import Moment
 from safelight.engine.wording import brief, in_sentence
 
@@ -62,8 +63,8 @@ def _of_segments(segments: Sequence[Row], ends: Mapping[int, str], *, going_on: 
         if row["ended"]:
             yield (number, _LAST, 0), _ending(row, facts)
         elif not (last and going_on):
-            words = "killed: the process wrote nothing more"
-            yield (number, ends[number], 9), Moment(ends[number], number, "killed", words, "bad", facts=facts)
+            words = "killed: the process wrote nothing more after this"
+            yield (number, ends[number], 4), Moment(ends[number], number, "killed", words, "bad", facts=facts)
 
 
 def _ending(row: Row, facts: Row) -> Moment:
@@ -87,13 +88,14 @@ def _of_states(states: Sequence[Row], segments: Sequence[Row], *, going_on: bool
             again = (row["segment"], row["frame"] or row["state"], row["attempt"] + 1) in tries
             yield (row["segment"], row["ended"], 1), _failure(row, again=again)
         elif _broken_off(row) and row["segment"] != running:
-            yield (row["segment"], row["ended"] or row["intended"], 2), _loss(row)
+            yield (row["segment"], row["ended"] or row["intended"], 3), _loss(row)
 
 
 def _failure(row: Row, *, again: bool) -> Moment:
     number = f" (try {row['attempt']})" if row["attempt"] > 1 else ""
     then = "tried again" if again else "given up"
     facts = {name: row[name] for name in ("state", "frame", "attempt", "error", "duration_s")} | {"again": again}
+    facts["what"] = _words(row)
     words = f"{_words(row)}{number} failed: {row['error']}; {then}"
     return Moment(row["ended"], row["segment"], "failure", words, "warning" if again else "bad", facts=facts)
 
@@ -119,7 +121,7 @@ def _words(row: Row) -> str:
     verbs = {"readout": "read out", "lamp-warmup": "warm-up for", "point": "pointing for", "ready": "check before"}
     verbs |= {"expose": "expose", "lamp-off": "lamps off after", "adopt": "read out"}
     verb = verbs.get(row["kind"], row["kind"])
-    return f"{verb} {frame or parts[-1]}" if len(parts) > 1 else verb
+    return f"{verb} {frame or parts[-1]}" if len(parts) > 1 else str(verb)
 
 
 # ---- frames
@@ -134,7 +136,7 @@ def _of_frames(frames: Sequence[Row]) -> Iterator[tuple[Key, Moment]]:
             "lost": (f"frame {row['frame']}{number} taken; lost since: {why}", "bad"),
         }.get(row["verdict"], (f"frame {row['frame']} BAD{number}: {why}", "warning"))
         facts = {name: row[name] for name in ("frame", "attempt", "exposure_no", "verdict", "reason")}
-        yield (row["segment"], row["kept"], 3), Moment(row["kept"], row["segment"], "frame", words, tone, facts=facts)
+        yield (row["segment"], row["kept"], 2), Moment(row["kept"], row["segment"], "frame", words, tone, facts=facts)
 
 
 # ---- lamps
@@ -142,7 +144,7 @@ def _of_frames(frames: Sequence[Row]) -> Iterator[tuple[Key, Moment]]:
 
 def _of_lamps(events: Sequence[Row], segments: Sequence[Row], states: Sequence[Row]) -> Iterator[tuple[Key, Moment]]:
     for place, moment in lamp_moments(placed(events, segments, states)):
-        yield (place.segment, place.time, 4), moment
+        yield (place.segment, place.time, 5), moment
 
 
 # ---- requests
@@ -153,7 +155,7 @@ def _of_requests(
 ) -> Iterator[tuple[Key, Moment]]:
     for row in requests:
         number = max([1, *(other["segment"] for other in segments if other["started"] <= row["time"])])
-        obeyed = "" if row["obeyed"] else "; not seen by the run"
+        obeyed = "; the run had ended before it saw that" if row["obeyed"] == TOO_LATE else ""
         words = f"{row['word']} asked for by {row['who']}{obeyed}"
         facts = {name: row[name] for name in ("word", "who", "obeyed")}
         # It was seen before the segment ended, and after everything that would not have begun after it.

@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from safelight.engine.clock import Clock, real_sleep
 from safelight.engine.errors import GuardError
-from safelight.engine.guard import Order
+from safelight.engine.guard import Order, message_of
 
 __all__ = ["Watch"]
 
@@ -19,6 +20,8 @@ _READY_S = 15.0
 """How long a guard may take to start on a busy machine, s."""
 _ANSWER_S = 2.0
 """How long it may take to note a lease, s."""
+_REAP_S = 0.05
+"""How often it is looked whether the process that forks the guards has ended, s."""
 _RESTARTS = 5
 """After so many lost guards something is wrong with the machine."""
 
@@ -70,6 +73,7 @@ class Watch:
     on_lost: Callable[[str], None] = lambda reason: None  # noqa: ARG005
     tell: Callable[..., None] = lambda event, **facts: None  # noqa: ARG005
     _members: list[_Member] = field(default_factory=list)
+    _before: list[_Member] = field(default_factory=list)
     _leases: dict[str, float] = field(default_factory=dict)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -84,9 +88,10 @@ class Watch:
         Raises:
             GuardError: if they don't come up.
         """
-        with self.clock.still():
-            await self._start_pair()
         self._keep(self._beat())
+        with self.clock.still():
+            async with self._replacing:
+                await self._start_some_pair()
 
     async def permit(self, lamp: str, lease_s: float) -> None:
         """Have the guards note a lease; only then may the lamp be lit.
@@ -106,15 +111,12 @@ class Watch:
             for member in self._members:
                 member.lit.discard(lamp)
                 self._send_lease(member, lamp)
-            await self._until(
-                lambda: self._noted(lamp),
-                _ANSWER_S,
-                f"no guard has noted that {lamp} is to be lit",
-            )
+            # So long, because a guard that dies now is replaced, and the new one learns of the lamp, too.
+            await self._until(lambda: self._noted(lamp), _READY_S, f"no guard has noted that {lamp} is to be lit")
 
     def _noted(self, lamp: str) -> bool:
         """Whether every guard that is alive knows of the lamp, and there is one."""
-        alive = [member for member in self._members if not member.gone]
+        alive = [member for member in self._members if member.ready and not member.gone]
         return bool(alive) and all(lamp in member.lit for member in alive)
 
     async def end(self, linger_s: float = 0.0) -> bool:
@@ -127,7 +129,7 @@ class Watch:
             Whether they have ended; False: they go on, alone.
         """
         self._ended = True
-        for member in self._members:
+        for member in [*self._members, *self._before]:
             member.say(end=linger_s)
         with self.clock.still():
             try:
@@ -154,6 +156,8 @@ class Watch:
             member.say(keep=1)
         with self.clock.still():
             await self._until(self._all_kept, _ANSWER_S, "no guard has taken the lamp over")
+        for member in self._before:
+            member.say(relieved=True)
         self._ended = True
         await self._let_go()
 
@@ -169,19 +173,28 @@ class Watch:
     # ---- the pair
 
     async def _start_pair(self) -> None:
-        """Start two guards, and relieve those that are left of the pair before."""
-        old = self._members
+        """Start two guards, and only when they watch relieve those that are left of the pair before.
+
+        Raises:
+            GuardError: one of the two did not come up; who watched before still does.
+        """
+        self._before += self._members
         self._members = await self._spawn()
-        await self._until(lambda: all(member.ready for member in self._members), _READY_S, "the guard did not start")
+        await self._until(
+            lambda: all(member.ready or member.gone for member in self._members), _READY_S, "the guard did not start"
+        )
         for member in self._members:
             for lamp in self._leases:
                 self._send_lease(member, lamp)
-        for member in old:
+        if any(member.gone for member in self._members):
+            raise GuardError("the guard did not start")
+        for member in self._before:
             member.say(relieved=True)
             member.close()
+        self._before.clear()
 
     async def _spawn(self) -> list[_Member]:
-        pipes = [os.pipe() for _ in range(4)]
+        pipes = _pipes(4)
         theirs = [pipes[0][0], pipes[1][1], pipes[2][0], pipes[3][1]]
         command = [sys.executable, "-P", "-m", "safelight.engine.guard", *map(str, theirs)]
         try:
@@ -207,7 +220,9 @@ class Watch:
             await self._member(pipes[0][1], pipes[1][0]),
             await self._member(pipes[2][1], pipes[3][0]),
         ]
-        os.write(members[0].say_fd, self.order.line())
+        # One that has died already is found out by the silence of its pipe.
+        with suppress(OSError):
+            os.write(members[0].say_fd, self.order.line())
         return members
 
     async def _member(self, say_fd: int, hear_fd: int) -> _Member:
@@ -223,8 +238,8 @@ class Watch:
 
     async def _listen(self, member: _Member) -> None:
         """Hear one guard until its pipe closes."""
-        while line := await member.reader.readline():
-            message = json.loads(line)
+        while line := await _line(member.reader):
+            message = message_of(line)
             member.unanswered = 0
             if "ready" in message:
                 member.ready, member.pid = True, message["ready"]
@@ -241,13 +256,31 @@ class Watch:
                 if member in self._members:
                     await self._replace()
 
+    async def _start_some_pair(self) -> None:
+        """Start a pair, and another one where it dies at once.
+
+        Raises:
+            GuardError: none came up, or too many have been lost by now.
+        """
+        while True:
+            try:
+                await self._start_pair()
+            except GuardError:
+                self._restarts += 1
+                died = any(member.gone for member in self._members)
+                if not died or self._restarts > _RESTARTS:
+                    raise
+            else:
+                return
+
     async def _replace(self) -> None:
+        """Start another pair; where none can be had nothing may burn."""
         self._restarts += 1
         if self._restarts > _RESTARTS:
             self.on_lost(f"the guard was lost {self._restarts} times")
             return
         try:
-            await self._start_pair()
+            await self._start_some_pair()
         except GuardError as error:
             self.on_lost(str(error))
         else:
@@ -257,7 +290,7 @@ class Watch:
         """Tell the guards that all is well, and see that they are."""
         policy = self.order.observatory.guard
         while not self._ended:
-            for member in self._members:
+            for member in [*self._members, *self._before]:
                 # Counted in beats, not in seconds: a runner that was stopped itself must not blame its guard.
                 silent = member.unanswered * policy.heartbeat_s > policy.silence_s
                 # The number of one that is gone may be somebody else's by now.
@@ -289,17 +322,43 @@ class Watch:
 
     async def _reap(self, process: "subprocess.Popen[bytes]") -> None:
         """The process that was started ends when it has forked the guards; take its status."""
-        while process.poll() is None:
-            await real_sleep(0.2)
+        try:
+            while process.poll() is None:
+                await real_sleep(_REAP_S)
+        finally:
+            # It ends as soon as it has forked; whoever has heard `ready` hardly waits here.
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_REAP_S * 10)
 
     async def _let_go(self) -> None:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for member in self._members:
+        for member in [*self._members, *self._before]:
             member.close()
             if member.transport is not None:
                 member.transport.close()
+
+
+def _pipes(number: int) -> list[tuple[int, int]]:
+    """So many pipes, or none."""
+    made: list[tuple[int, int]] = []
+    try:
+        for _ in range(number):
+            made.append(os.pipe())  # noqa: PERF401 - what was made before one fails must be known
+    except OSError as error:
+        for fd in (end for pipe in made for end in pipe):
+            os.close(fd)
+        raise GuardError(f"the guard can't be started: {error}") from None
+    return made
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """The next line; nothing where there will be none."""
+    try:
+        return await reader.readline()
+    except (OSError, ValueError):
+        return b""
 
 
 def _kill(pid: int) -> None:

@@ -10,7 +10,7 @@ from safelight import __version__
 
 __all__ = ["main"]
 
-_MOVING = {"run", "lamps", "point", "fibsel", "expose"}
+_MOVING = {"run", "resume", "lamps", "point", "fibsel", "expose"}
 """Commands that touch the instrument: from their first moment on, a signal means abort."""
 
 

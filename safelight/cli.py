@@ -5,7 +5,23 @@ from typing import Annotated
 import typer
 
 from safelight import __version__
-from safelight.commands import by_hand, check, graph, lamps, library, plan, run
+from safelight.commands import (
+    by_hand,
+    check,
+    graph,
+    guard,
+    lamps,
+    library,
+    log,
+    plan,
+    report,
+    resume,
+    run,
+    runs,
+    serve,
+    show,
+    stopping,
+)
 
 __all__ = ["app"]
 
@@ -43,12 +59,21 @@ def safelight(
 
 
 app.command()(run.run)
+app.command()(resume.resume)
+app.command()(stopping.pause)
+app.command()(stopping.abort)
+app.command()(runs.runs)
+app.command()(show.show)
+app.command()(report.report)
+app.command()(log.log)
 app.command()(plan.plan)
 app.command()(check.check)
 app.command()(graph.graph)
 app.command()(library.sequences)
 app.command()(library.schema)
 app.add_typer(lamps.app, name="lamps")
+app.add_typer(guard.app, name="guard")
 app.command()(by_hand.point)
 app.command()(by_hand.fibsel)
 app.command()(by_hand.expose)
+app.command()(serve.serve)

@@ -45,10 +45,11 @@ def complain(error: Exception, *, debug: bool = False) -> int:
         traceback.print_exception(error)
     if isinstance(error, SafelightError):
         from safelight.devices import DeviceError, ObservatoryError  # noqa: PLC0415
+        from safelight.engine.errors import GuardError  # noqa: PLC0415
         from safelight.states import StateError  # noqa: PLC0415
 
         tell(str(error.reason if isinstance(error, ObservatoryError) else error))
-        touched = isinstance(error, DeviceError | StateError) and not isinstance(error, ObservatoryError)
+        touched = isinstance(error, DeviceError | StateError | GuardError) and not isinstance(error, ObservatoryError)
         return FAULTED if touched else INVALID
     words = " ".join(str(error).split())
     if isinstance(error, OSError):

@@ -6,7 +6,7 @@ from typing import ClassVar
 from safelight.states.errors import BadFrame, StateError
 from safelight.states.exposure import Exposure, Taken, TakenFrame
 from safelight.states.instrument import Instrument
-from safelight.states.look import wrong_lamps
+from safelight.states.look import all_named, wrong_lamps
 from safelight.states.readout import keep_aside
 from safelight.states.together import side_by_side
 
@@ -54,7 +54,7 @@ class Expose:
                 raise StateError(
                     f"after the exposure spectrograph {name} is {seen.activity}: it holds no charge to read out"
                 )
-        foreign, dark = wrong_lamps(self.exposure.need, lamps_task.result())
+        foreign, dark = wrong_lamps(self.exposure.need, all_named(instrument, lamps_task.result()))
         wrong = [f"lamp {lamp} was not off at the end" for lamp in foreign]
         wrong += [f"lamp {lamp} was not lit at the end" for lamp in dark]
         wrong += [

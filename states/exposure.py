@@ -1,5 +1,6 @@
 """One frame, as the states need it: what it demands of the instrument, and what was read back while it was taken."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -103,6 +104,6 @@ class TakenFrame:
     frame: str
     attempt: int
     exposure_no: int
-    files: tuple[FrameFile, ...]
+    files: Sequence[FrameFile]
     verdict: str = "good"
     reason: str | None = None

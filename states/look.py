@@ -9,7 +9,7 @@ from safelight.states.instrument import Instrument
 from safelight.states.point import astray
 from safelight.states.together import side_by_side
 
-__all__ = ["Seen", "look", "wrong_lamps"]
+__all__ = ["Seen", "all_named", "look", "wrong_lamps"]
 
 _CLOCK_GRAIN_S = 0.05
 """A sleep may end early by the clock's resolution; no lamp is colder for it."""
@@ -60,7 +60,7 @@ async def look(need: Need, instrument: Instrument) -> Seen:
         telescopes_task = group.create_task(devices.telescopes.status()) if devices.telescopes else None
         spectrographs_task = group.create_task(devices.spectrographs.status())
         mask_task = group.create_task(devices.fibsel.status()) if devices.fibsel else None
-    lamps = lamps_task.result()
+    lamps = all_named(instrument, lamps_task.result())
     telescopes = telescopes_task.result() if telescopes_task else {}
     mask = mask_task.result() if mask_task else None
     targets = instrument.positions[need.position] if need.position else {}
@@ -72,7 +72,7 @@ async def look(need: Need, instrument: Instrument) -> Seen:
         if burnt_s < warmup_s - _CLOCK_GRAIN_S and lamp not in dark
     )
     return Seen(
-        lamps=tuple((lamp, lamps.get(lamp, "unknown")) for lamp in devices.lamps.names),
+        lamps=tuple(lamps.items()),
         warm_s=warm_s,
         foreign=foreign,
         dark=dark + cold,
@@ -83,6 +83,11 @@ async def look(need: Need, instrument: Instrument) -> Seen:
         fibre_steps=mask.steps if mask else None,
         exposure_no=max((seen.exposure_no for seen in spectrographs_task.result().values()), default=0),
     )
+
+
+def all_named(instrument: Instrument, status: Mapping[str, LampState]) -> dict[str, LampState]:
+    """Every lamp as read; one that the switch says nothing of is `unknown`, never taken for dark."""
+    return {lamp: status.get(lamp, "unknown") for lamp in instrument.devices.lamps.names}
 
 
 def wrong_lamps(need: Need, lamps: Mapping[str, LampState]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from safelight.devices.dli.switch import DliOptions, Outlet, Switch, lamp_state
+from safelight.devices.dli.switch import DliOptions, Outlet, Switch
 from safelight.devices.document import nearest
 from safelight.devices.errors import DeviceFailed, ObservatoryError
 from safelight.devices.options import read_options
+from safelight.devices.outlets import folded, lamp_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,8 +88,8 @@ class DliLamps:
         wanted = self._outlets[lamp]
         if isinstance(wanted, int):
             return wanted - 1 if 1 <= wanted <= len(found) else None
-        names = [_folded(str(outlet.get("name", ""))) for outlet in found]
-        return names.index(_folded(wanted)) if names.count(_folded(wanted)) == 1 else None
+        names = [folded(str(outlet.get("name", ""))) for outlet in found]
+        return names.index(folded(wanted)) if names.count(folded(wanted)) == 1 else None
 
     def _missing(self, lamp: str, verb: str, found: list[Outlet]) -> DeviceFailed:
         names = ", ".join(str(outlet.get("name", "?")) for outlet in found)
@@ -97,7 +98,3 @@ class DliLamps:
             device=f"{self._family}.{lamp}",
             verb=verb,
         )
-
-
-def _folded(name: str) -> str:
-    return name.strip().casefold().replace(" ", "_")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from pydantic import Field
 
 from safelight.devices.errors import DeviceDisconnected, DeviceFailed, DeviceUnknown
 from safelight.devices.options import Login, Port, Wait
@@ -17,9 +18,9 @@ from safelight.devices.options import Login, Port, Wait
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from safelight.devices.protocols import LampState, Timekeeper
+    from safelight.devices.protocols import Timekeeper
 
-__all__ = ["DliOptions", "Outlet", "Switch", "lamp_state"]
+__all__ = ["DliOptions", "Outlet", "Switch"]
 
 Outlet = dict[str, Any]
 
@@ -35,7 +36,7 @@ class DliOptions(Login):
 
     port: Port = 80
     user: str = "admin"
-    outlets: dict[str, str | int] = {}
+    outlets: dict[str, str | int] = Field(default_factory=dict)
     https: bool = False
     api: str = "/restapi/"
     deadline_s: Wait = 4.0
@@ -155,14 +156,3 @@ def _all_well(answer: httpx.Response) -> bool:
     found = parts.values() if isinstance(parts, dict) else parts if isinstance(parts, list) else []
     codes = [part.get("status") for part in found if isinstance(part, dict)]
     return all(code is None or int(str(code)[:3]) < httpx.codes.BAD_REQUEST for code in codes)
-
-
-def lamp_state(outlet: Outlet) -> LampState:
-    """What one outlet is: `state` is what was asked, `physical_state` what the relay does.
-
-    The two differ while the switch staggers inrush currents (its sequence delay): then nobody knows how it ends.
-    """
-    asked, relay = outlet.get("state"), outlet.get("physical_state", outlet.get("state"))
-    if not isinstance(asked, bool) or not isinstance(relay, bool) or asked is not relay:
-        return "unknown"
-    return "on" if relay else "off"

@@ -1,21 +1,29 @@
 """A graph in the language of Graphviz: a cluster for each box, dashed where its lanes run beside each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from safelight.engine.drawing.layout import identifiers, label
+from safelight.engine.drawing.colours import MARKS
+from safelight.engine.drawing.happened import Mark
+from safelight.engine.drawing.layout import identifiers, label, told
 from safelight.states import Event, Shape, State, StateGraph, Transition
 
 __all__ = ["dot"]
 
 
-def dot(graph: StateGraph) -> str:
-    """The graph as the text of a `digraph`."""
-    return "\n".join(_Drawing(graph).lines()) + "\n"
+def dot(graph: StateGraph, marks: Mapping[str, Mark] | None = None) -> str:
+    """The graph as the text of a `digraph`.
+
+    Args:
+        graph: whole, or folded.
+        marks: state id -> what has come of it; None: it is a plan.
+    """
+    return "\n".join(_Drawing(graph, marks or {}).lines()) + "\n"
 
 
 class _Drawing:
-    def __init__(self, graph: StateGraph) -> None:
+    def __init__(self, graph: StateGraph, marks: Mapping[str, Mark]) -> None:
         self.graph = graph
+        self.marks = marks
         self.names = identifiers(graph)
 
     def lines(self) -> Iterator[str]:
@@ -31,12 +39,14 @@ class _Drawing:
         yield "}"
 
     def _state(self, state: State, indent: str) -> Iterator[str]:
-        name, words = self.names[state.id], _quoted(label(state))
+        mark = self.marks.get(state.id)
+        name, words = self.names[state.id], _quoted(label(state) + told(mark))
+        colour = f', color="{MARKS[mark.outcome]}", penwidth=2' if mark else ""
         if state.shape is Shape.FINAL:
-            shape = 'shape=point, label=""' if state.parent else f"shape=doublecircle, label={words}"
+            shape = 'shape=point, label=""' if state.parent else f"shape=doublecircle, label={words}{colour}"
             yield f"{indent}{name} [{shape}];"
         elif state.shape is Shape.ATOMIC:
-            yield f"{indent}{name} [label={words}];"
+            yield f"{indent}{name} [label={words}{colour}];"
         else:
             style = "dashed" if state.shape is Shape.PARALLEL else "rounded"
             yield f"{indent}subgraph cluster_{name} {{"

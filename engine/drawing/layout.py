@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from safelight.engine.drawing.happened import Mark
 from safelight.engine.wording import title
 from safelight.states import Event, Shape, State, StateGraph
 
-__all__ = ["Arrow", "arrows", "identifiers", "label"]
+__all__ = ["Arrow", "arrows", "identifiers", "label", "told"]
 
 LONGEST_LABEL = 80
 
@@ -49,6 +50,14 @@ def label(state: State) -> str:
     words = f"safing: {title(state)}" if state.id == "safing" else title(state) if state.work else _box(state)
     clean = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
     return clean if len(clean) <= LONGEST_LABEL else clean[: LONGEST_LABEL - 1] + "…"
+
+
+def told(mark: Mark | None) -> str:
+    """What has come of a state, after its words: ` | done 03:15:20, 32 s`; nothing where nothing is known."""
+    if mark is None:
+        return ""
+    words = f" | {mark.outcome} {mark.words}"
+    return words if len(words) <= LONGEST_LABEL else words[: LONGEST_LABEL - 1] + "…"
 
 
 def _box(state: State) -> str:

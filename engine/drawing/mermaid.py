@@ -1,8 +1,10 @@
 """A graph as a Mermaid state diagram: nested boxes, and regions beside each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from safelight.engine.drawing.layout import Arrow, arrows, identifiers, label
+from safelight.engine.drawing.colours import MARKS
+from safelight.engine.drawing.happened import Mark
+from safelight.engine.drawing.layout import Arrow, arrows, identifiers, label, told
 from safelight.states import Shape, State, StateGraph
 
 __all__ = ["mermaid"]
@@ -11,14 +13,20 @@ __all__ = ["mermaid"]
 _ENTITIES = {ord(letter): f"#{ord(letter)};" for letter in '#"%;<>&{}\\`:'}
 
 
-def mermaid(graph: StateGraph) -> str:
-    """The graph as the text of a `stateDiagram-v2`."""
-    return "\n".join(_Drawing(graph).lines()) + "\n"
+def mermaid(graph: StateGraph, marks: Mapping[str, Mark] | None = None) -> str:
+    """The graph as the text of a `stateDiagram-v2`.
+
+    Args:
+        graph: whole, or folded.
+        marks: state id -> what has come of it; None: it is a plan.
+    """
+    return "\n".join(_Drawing(graph, marks or {}).lines()) + "\n"
 
 
 class _Drawing:
-    def __init__(self, graph: StateGraph) -> None:
+    def __init__(self, graph: StateGraph, marks: Mapping[str, Mark]) -> None:
         self.graph = graph
+        self.marks = marks
         self.names = identifiers(graph)
         self.arrows: dict[str | None, list[Arrow]] = {}
         for arrow in arrows(graph):
@@ -31,6 +39,16 @@ class _Drawing:
         for state in self.graph.children[None]:
             if state.shape is Shape.FINAL:
                 yield f"  {self.names[state.id]} --> [*]"
+        yield from self._colours()
+
+    def _colours(self) -> Iterator[str]:
+        """What has come of each state: a border of its colour, over the words that say the same."""
+        drawn = [(self.names[state.id], self.marks[state.id]) for state in self.graph.states if state.id in self.marks]
+        for outcome in dict.fromkeys(mark.outcome for _, mark in drawn):
+            dashed = ",stroke-dasharray:5 4" if outcome == "waiting" else ""
+            yield f"  classDef {outcome}State stroke:{MARKS[outcome]},stroke-width:3px{dashed}"
+        for name, mark in drawn:
+            yield f"  class {name} {mark.outcome}State"
 
     def _inside(self, parent: str | None, initial: str | None, indent: str) -> Iterator[str]:
         """What lies in a box: its states, where it begins, and its arrows."""
@@ -46,7 +64,8 @@ class _Drawing:
     def _state(self, state: State, indent: str) -> Iterator[str]:
         if state.shape is Shape.FINAL and state.parent is not None:
             return  # drawn as [*]
-        head = f'{indent}state "{_clean(label(state))}" as {self.names[state.id]}'
+        words = _clean(label(state) + told(self.marks.get(state.id)))
+        head = f'{indent}state "{words}" as {self.names[state.id]}'
         if state.shape in (Shape.ATOMIC, Shape.FINAL):
             yield head
             return

@@ -98,7 +98,9 @@ class _Model:
         for event in INTERRUPTIONS:
             target = self.graph.edges[self.graph.initial, event]
             idle = "charge = 0; light = 0; " + self._idle(self.graph.initial)
-            running = f"at_run != {_IDLE} && at_run != {self._places[SAFING]}"
+            # Nothing leads on from an ending: one that is reached without safing is a place where SPIN gets stuck.
+            outside = [s for s in self.graph.states if s.parent is None and s.id != self.graph.initial]
+            running = " && ".join(f"at_run != {place}" for place in (_IDLE, *(self._places[s.id] for s in outside)))
             yield self._line(running, idle + self._enter(target), str(event))
 
     def _safing(self) -> Iterator[str]:

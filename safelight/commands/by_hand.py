@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from safelight.commands.instrument import facts, opening
-from safelight.commands.options import AsJson, Faults, FramesFolder, Home, ObservatoryName, Speed
+from safelight.commands.instrument import facts, left_alone, opening
+from safelight.commands.options import AsJson, Faults, FramesFolder, Home, JournalUrl, ObservatoryName, Speed
 
 __all__ = ["expose", "fibsel", "point"]
 
@@ -21,6 +21,7 @@ def point(
     *,
     observatory: ObservatoryName = "simulated",
     home: Home = None,
+    journal: JournalUrl = None,
     faults: Faults = None,
     speed: Speed = "1",
     as_json: AsJson = False,
@@ -29,6 +30,8 @@ def point(
     from safelight.commands.conducting import conduct  # noqa: PLC0415 - a command pays for what it uses
     from safelight.engine.bench_top import bench_top, known  # noqa: PLC0415
     from safelight.speech import put, put_json  # noqa: PLC0415
+
+    left_alone(observatory, home, journal)
 
     async def slew() -> dict[str, Any]:
         async with bench_top(observatory, **opening(home, faults, speed)) as bench:
@@ -50,6 +53,7 @@ def fibsel(
     *,
     observatory: ObservatoryName = "simulated",
     home: Home = None,
+    journal: JournalUrl = None,
     faults: Faults = None,
     speed: Speed = "1",
     as_json: AsJson = False,
@@ -58,6 +62,8 @@ def fibsel(
     from safelight.commands.conducting import conduct  # noqa: PLC0415
     from safelight.engine.bench_top import bench_top, known  # noqa: PLC0415
     from safelight.speech import put, put_json  # noqa: PLC0415
+
+    left_alone(observatory, home, journal)
 
     async def turn() -> dict[str, Any]:
         async with bench_top(observatory, **opening(home, faults, speed)) as bench:
@@ -77,6 +83,7 @@ def expose(
     flavour: Flavour,
     observatory: ObservatoryName = "simulated",
     home: Home = None,
+    journal: JournalUrl = None,
     frames: FramesFolder = Path("frames"),
     faults: Faults = None,
     speed: Speed = "1",
@@ -89,6 +96,8 @@ def expose(
     from safelight.engine.calibrate import new_run_id  # noqa: PLC0415
     from safelight.engine.one_frame import take_one  # noqa: PLC0415
     from safelight.speech import put, put_json  # noqa: PLC0415
+
+    left_alone(observatory, home, journal)
 
     async def take() -> dict[str, Any]:
         folder = frames.absolute()

@@ -4,23 +4,28 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import IO, Any, TypeVar
 
 import typer
 
+from safelight.commands.journals import found_with
 from safelight.engine import Request, Runner, RunResult, perform
 from safelight.engine.aside import Aside
 from safelight.engine.events import Listener
 from safelight.engine.progress import Progress
+from safelight.engine.resume import ResumeRequest, resume
 from safelight.signals import STOPS
 from safelight.speech import ABORTED, FAULTED, INTERNAL, UNSAFE, tell
 
-__all__ = ["conduct", "conduct_off", "conduct_run"]
+__all__ = ["CODES", "conduct", "conduct_off", "conduct_resume", "conduct_run"]
 
 T = TypeVar("T")
+Go = Callable[..., Coroutine[Any, Any, RunResult]]
+"""Carries out a run or what is left of one; takes `listeners` and `on_start`."""
 
-_CODES = {"done": 0, "faulted": FAULTED, "aborted": ABORTED, "paused": 5, "unsafe": UNSAFE}
+CODES = {"done": 0, "faulted": FAULTED, "aborted": ABORTED, "paused": 5, "unsafe": UNSAFE}
 _PATIENCE_S = 3.0
 """How long a reader of JSON lines is waited for without listening to signals, s on the wall."""
 _BUSY = "Already stopping: the lamps are being switched off and read back. This takes a few seconds; please wait."
@@ -50,14 +55,27 @@ def conduct_run(request: Request, *, as_json: bool) -> int:
     Raises:
         SequenceError, ObservatoryError, EngineError: before anything was touched.
     """
+    return _conduct(partial(perform, request), found_with(request.home, request.journal), as_json=as_json)
+
+
+def conduct_resume(request: ResumeRequest, *, as_json: bool) -> int:
+    """Carry out what is left of a run; returns the exit code.
+
+    Raises:
+        SequenceError, ObservatoryError, EngineError: before anything was touched.
+    """
+    return _conduct(partial(resume, request), found_with(request.home, request.journal), as_json=as_json)
+
+
+def _conduct(go: Go, options: str, *, as_json: bool) -> int:
     if STOPS.received:
         return _stopped_before(STOPS.received[0])
-    progress = Progress(sys.stderr)
+    progress = Progress(sys.stderr, options)
     lines = Aside(JsonLines(sys.stdout)) if as_json else None
     code = INTERNAL
     try:
         listeners: tuple[Listener, ...] = progress.listeners if lines is None else (*progress.listeners, lines)
-        code = _code_of(asyncio.run(_perform(request, progress, listeners)))
+        code = _code_of(asyncio.run(_obeying(go, progress, listeners)))
     except asyncio.CancelledError:
         code = _stopped_before(STOPS.received[0] if STOPS.received else "cancelled")
     finally:
@@ -71,7 +89,7 @@ def conduct_run(request: Request, *, as_json: bool) -> int:
     return code
 
 
-async def _perform(request: Request, progress: Progress, listeners: tuple[Listener, ...]) -> RunResult:
+async def _obeying(go: Go, progress: Progress, listeners: tuple[Listener, ...]) -> RunResult:
     def on_start(runner: Runner) -> None:
         progress.follow(runner)
 
@@ -83,13 +101,13 @@ async def _perform(request: Request, progress: Progress, listeners: tuple[Listen
 
         STOPS.obey(obey)
 
-    return await perform(request, listeners=listeners, on_start=on_start)
+    return await go(listeners=listeners, on_start=on_start)
 
 
 def _code_of(result: RunResult) -> int:
     if result.outcome != "unsafe" and result.internal:
         return INTERNAL
-    return _CODES[result.outcome]
+    return CODES[result.outcome]
 
 
 def _stopped_before(name: str) -> int:

@@ -2,13 +2,17 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from safelight.commands.options import NoOverlap, NoPoint, ObservatoryName, Park, Sequence
+from safelight.commands.options import Home, JournalUrl, NoOverlap, NoPoint, ObservatoryName, Park
 
-__all__ = ["Format", "graph"]
+if TYPE_CHECKING:
+    from safelight.engine import Plan
+    from safelight.engine.drawing import Mark
+
+__all__ = ["Detail", "Format", "Theme", "graph"]
 
 
 class Format(StrEnum):
@@ -16,54 +20,173 @@ class Format(StrEnum):
 
     MERMAID = "mermaid"
     DOT = "dot"
+    SVG = "svg"
+    PNG = "png"
     JSON = "json"
+    SCXML = "scxml"
+    PROMELA = "promela"
+
+
+class Detail(StrEnum):
+    """How much of it."""
+
+    STATES = "states"
+    BLOCKS = "blocks"
+
+
+class Theme(StrEnum):
+    """What a picture is to be looked at on."""
+
+    AUTO = "auto"
+    LIGHT = "light"
+    DARK = "dark"
+
+
+_SUFFIXES = {".svg": Format.SVG, ".png": Format.PNG, ".dot": Format.DOT, ".gv": Format.DOT, ".mmd": Format.MERMAID}
+_SUFFIXES |= {".json": Format.JSON, ".scxml": Format.SCXML, ".pml": Format.PROMELA}
+
+TheSequence = Annotated[
+    str | None, typer.Argument(show_default=False, help="A sequence of the library, or a file (YAML, JSON).")
+]
+TheFormat = Annotated[
+    Format | None,
+    typer.Option(
+        "--format",
+        show_default=False,
+        help="SVG and PNG are pictures, mermaid and dot drawings, JSON and SCXML for programs, Promela for SPIN. "
+        "Default: as FILE ends, or mermaid.",
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", show_default=False, help="Default: standard output."),
+]
+TheDetail = Annotated[
+    Detail, typer.Option("--detail", help="Every state, or one box for each lamp, the biases and the darks.")
+]
+ThePast = Annotated[
+    str | None, typer.Option("--run", metavar="RUN", show_default=False, help="Colour what happened in this run.")
+]
+TheRest = Annotated[
+    str | None, typer.Option("--rest", metavar="RUN", show_default=False, help="Draw what a resume would do.")
+]
+TheTheme = Annotated[Theme, typer.Option("--theme", help="Of SVG and PNG; auto: as the reader's screen is.")]
 
 
 def graph(
-    sequence: Sequence,
+    sequence: TheSequence = None,
     *,
-    form: Annotated[Format, typer.Option("--format", help="Mermaid and dot are drawings, JSON is for programs.")] = (
-        Format.MERMAID
-    ),
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="FILE", show_default=False, help="Default: standard output."),
-    ] = None,
+    form: TheFormat = None,
+    detail: TheDetail = Detail.STATES,
+    output: Output = None,
+    run: ThePast = None,
+    rest: TheRest = None,
+    theme: TheTheme = Theme.AUTO,
     observatory: ObservatoryName = "simulated",
+    home: Home = None,
+    journal: JournalUrl = None,
     no_overlap: NoOverlap = False,
     park: Park = False,
     no_point: NoPoint = False,
 ) -> None:
-    """Write the state graph of a sequence: every state and every transition."""
-    from safelight.engine import Request, plan_of  # noqa: PLC0415 - a command pays for what it uses
-    from safelight.engine.drawing import dot, mermaid, plain_json  # noqa: PLC0415
-    from safelight.speech import put  # noqa: PLC0415
+    """Draw the state graph of a sequence, of what happened in a run, or of what is left of it."""
+    from safelight.commands.sheets import write_sheet  # noqa: PLC0415 - a command pays for what it uses
+    from safelight.engine import Request, plan_of  # noqa: PLC0415
+    from safelight.engine.errors import DrawingError  # noqa: PLC0415
 
-    draw = {Format.MERMAID: mermaid, Format.DOT: dot, Format.JSON: plain_json}[form]
-    request = Request(
-        sequence=sequence,
-        observatory=observatory,
-        overlap=False if no_overlap else None,
-        point=not no_point,
-        park_after=True if park else None,
-    )
-    text = draw(plan_of(request).graph)
-    if output is None:
-        put(text.rstrip("\n"))
+    if sum(one is not None for one in (sequence, run, rest)) != 1:
+        raise DrawingError("say one of: a SEQUENCE, --run RUN, --rest RUN")
+    chosen = form or _SUFFIXES.get(output.suffix if output else "", Format.MERMAID)
+    look: tuple[Literal["states", "blocks"], Literal["auto", "light", "dark"]] = (detail.value, theme.value)
+    if run is not None:
+        drawn = _of_run(run, home, journal, chosen, *look)
+    elif rest is not None:
+        plan = _rest(rest, home, journal)
+        drawn = _of_plan(plan, chosen, *look, heading=f"what a resume of {rest} would do")
     else:
-        _write(text, output)
+        request = Request(
+            sequence=sequence or "",
+            observatory=observatory,
+            overlap=False if no_overlap else None,
+            point=not no_point,
+            park_after=True if park else None,
+        )
+        drawn = _of_plan(plan_of(request), chosen, *look)
+    write_sheet(drawn, output)
 
 
-def _write(text: str, path: Path) -> None:
-    """Write a file whole or not at all."""
-    import os  # noqa: PLC0415
+def _of_plan(
+    plan: "Plan",
+    form: Format,
+    detail: Literal["states", "blocks"],
+    theme: Literal["auto", "light", "dark"],
+    heading: str = "",
+) -> str | bytes:
+    from safelight.engine.drawing import picture_of_plan  # noqa: PLC0415
 
-    if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8")  # a pipe or a device has no whole
-        return
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    if form in (Format.SVG, Format.PNG):
+        picture = picture_of_plan(plan, detail, theme, heading)
+        return picture.svg if form is Format.SVG else picture.png()
+    return _text(plan, form, detail)
+
+
+def _text(
+    plan: "Plan", form: Format, detail: Literal["states", "blocks"], marks: "dict[str, Mark] | None" = None
+) -> str:
+    from safelight.engine.drawing import (  # noqa: PLC0415
+        dot,
+        folded_as,
+        marks_of_folded,
+        mermaid,
+        plain_json,
+        promela,
+        scxml,
+    )
+    from safelight.engine.errors import DrawingError  # noqa: PLC0415
+
+    if form in (Format.MERMAID, Format.DOT):
+        folded = folded_as(plan.graph, detail)
+        told = None if marks is None else marks_of_folded(folded, marks)
+        return (mermaid if form is Format.MERMAID else dot)(folded.graph, told)
+    if marks is not None or detail == "blocks":
+        raise DrawingError(f"{form} is for programs: it has every state, and no history; leave out --run and --detail")
+    if form is Format.PROMELA:
+        return promela(plan.graph, tuple(plan.observatory.lamps.units))
+    return (plain_json if form is Format.JSON else scxml)(plan.graph)
+
+
+def _of_run(
+    run: str,
+    home: Path | None,
+    journal: str | None,
+    form: Format,
+    detail: Literal["states", "blocks"],
+    theme: Literal["auto", "light", "dark"],
+) -> str | bytes:
+    from safelight.commands.journals import opened  # noqa: PLC0415
+    from safelight.engine.chronicle import chronicle  # noqa: PLC0415
+    from safelight.engine.report.pinned import pinned_plan  # noqa: PLC0415
+    from safelight.engine.report.walked import marks_of, picture_of_chronicle  # noqa: PLC0415
+
+    with opened(home, journal) as book:
+        told = chronicle(book, run)
+    plan = pinned_plan(told.page)
+    if form in (Format.SVG, Format.PNG):
+        picture = picture_of_chronicle(told, plan, detail, theme)
+        return picture.svg if form is Format.SVG else picture.png()
+    return _text(plan, form, detail, marks_of(told))
+
+
+def _rest(run: str, home: Path | None, journal: str | None) -> "Plan":
+    from safelight.commands.journals import opened  # noqa: PLC0415
+    from safelight.engine.errors import RunRefused  # noqa: PLC0415
+    from safelight.engine.resume import ResumeRequest, rest_of  # noqa: PLC0415
+    from safelight.speech import tell  # noqa: PLC0415
+
+    with opened(home, journal) as book:
+        found = rest_of(book, ResumeRequest(run=run, home=home, journal=journal))
+    if found.nothing_to_do:
+        raise RunRefused(f"nothing to resume: run {run} is done")
+    for note in found.notes:
+        tell(note)
+    return found.plan

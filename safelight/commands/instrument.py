@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-__all__ = ["facts", "opening"]
+__all__ = ["facts", "left_alone", "opening"]
 
 
 def opening(home: Path | None, faults: Path | None, speed: str) -> dict[str, Any]:
@@ -15,6 +15,22 @@ def opening(home: Path | None, faults: Path | None, speed: str) -> dict[str, Any
     from safelight.devices.simulated.faults import load_faults  # noqa: PLC0415 - a command pays for what it uses
 
     return {"home": home, "faults": load_faults(faults) if faults else (), "speed": speed}
+
+
+def left_alone(observatory: str, home: Path | None, journal: str | None) -> str | None:
+    """See that no run uses the instrument; returns the journal's URL, if there is a journal.
+
+    Raises:
+        RunRefused: a run uses it: which, and since when.
+        ObservatoryError: there is no such observatory.
+    """
+    from safelight.devices import load_observatory  # noqa: PLC0415
+    from safelight.engine.hands import refuse_while_running, the_journal  # noqa: PLC0415
+    from safelight.engine.home import default_home  # noqa: PLC0415
+
+    url = the_journal(home or default_home(), journal)
+    refuse_while_running(url, load_observatory(observatory).name)
+    return url
 
 
 def facts(bench: Any) -> dict[str, Any]:

@@ -5,14 +5,24 @@ from typing import Annotated, Any
 
 import typer
 
-from safelight.commands.instrument import facts, opening
-from safelight.commands.options import AsJson, Faults, Home, ObservatoryName, Speed
+from safelight.commands.instrument import facts, left_alone, opening
+from safelight.commands.options import AsJson, Faults, Home, JournalUrl, ObservatoryName, Speed
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Look at lamps and switch them by hand.", rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(help="The lamp, in any case.")]
+For = Annotated[
+    float | None,
+    typer.Option(
+        "--for",
+        metavar="SECONDS",
+        min=1.0,
+        show_default=False,
+        help="When it is switched off at the latest.  [default: the longest time that the lamp may burn]",
+    ),
+]
 NameOrAll = Annotated[str | None, typer.Argument(show_default=False, help="The lamp, in any case; without it: all.")]
 
 
@@ -50,32 +60,40 @@ def status(
 def on(
     name: Name,
     *,
+    seconds: For = None,
     observatory: ObservatoryName = "simulated",
     home: Home = None,
+    journal: JournalUrl = None,
     faults: Faults = None,
     speed: Speed = "1",
     as_json: AsJson = False,
 ) -> None:
-    """Light one lamp and read it back. Nobody switches it off for you."""
+    """Light one lamp and read it back. Two guards switch it off when its time is over, unless somebody did before."""
     from safelight.commands.conducting import conduct  # noqa: PLC0415
-    from safelight.engine.bench_top import bench_top, known  # noqa: PLC0415
+    from safelight.engine.bench_top import bench_top  # noqa: PLC0415
+    from safelight.engine.clock import wall_utc  # noqa: PLC0415
+    from safelight.engine.lit_by_hand import light_watched  # noqa: PLC0415
     from safelight.engine.wording import brief  # noqa: PLC0415
-    from safelight.speech import put, put_json, warn  # noqa: PLC0415
+    from safelight.speech import put, put_json, tell  # noqa: PLC0415
 
-    async def light() -> tuple[str, float, dict[str, Any]]:
-        async with bench_top(observatory, **opening(home, faults, speed)) as bench:
-            lamp = known(name, bench.observatory.lamps.units, "lamp")
-            longest_s = await bench.light(lamp)
-            return lamp, longest_s, {**facts(bench), "lamps": await bench.lamps(), "longest_on_s": longest_s}
+    url = left_alone(observatory, home, journal)
 
-    lamp, longest_s, found = conduct(light())
+    async def light() -> tuple[Any, dict[str, Any]]:
+        options = opening(home, faults, speed)
+        async with bench_top(observatory, **options) as bench:
+            lit = await light_watched(bench, name, seconds, home=home, faults=options["faults"], journal=url)
+            return lit, {**facts(bench), "lamps": await bench.lamps()}
+
+    lit, found = conduct(light())
     if as_json:
-        put_json(found)
+        until = {"lease_s": lit.lease_s, "until": lit.until.isoformat(), "guards": list(lit.guards)}
+        put_json({**found, "lamp": lit.lamp, "longest_on_s": lit.longest_on_s, **until})
     else:
-        put(f"{lamp} is on, as read back")
-    warn(
-        f"NOBODY SWITCHES {lamp.upper()} OFF FOR YOU. It may burn for {brief(longest_s)} at most: "
-        f"`safelight lamps off {lamp}` when you have done with it."
+        put(f"{lit.lamp} is on, as read back")
+    watchers = " and ".join(map(str, lit.guards))
+    tell(
+        f"The guards (processes {watchers}) switch it off at {lit.until:%Y-%m-%d %H:%M:%S} UTC, "
+        f"{brief((lit.until - wall_utc()).total_seconds())} from now;\nbefore that: `safelight lamps off {lit.lamp}`"
     )
 
 
@@ -85,6 +103,7 @@ def off(
     *,
     observatory: ObservatoryName = "simulated",
     home: Home = None,
+    journal: JournalUrl = None,
     faults: Faults = None,
     speed: Speed = "1",
     as_json: AsJson = False,
@@ -92,6 +111,8 @@ def off(
     """Switch one lamp off, or all of them, and read back that they are; exit code 10 if that can't be confirmed."""
     from safelight.commands.conducting import conduct_off  # noqa: PLC0415
     from safelight.engine.bench_top import bench_top  # noqa: PLC0415
+    from safelight.engine.hands import note_lamps, the_journal  # noqa: PLC0415
+    from safelight.engine.home import default_home  # noqa: PLC0415
     from safelight.speech import UNSAFE, put, put_json  # noqa: PLC0415
 
     heard: dict[str, str] = {}
@@ -103,6 +124,8 @@ def off(
             return {**facts(bench), "lamps": found}
 
     found = conduct_off(darken())
+    url = the_journal(home or default_home(), journal)
+    note_lamps(url, found["observatory"], "off", found["lamps"], "safelight lamps off")
     if as_json:
         put_json(found)
     else:

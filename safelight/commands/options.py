@@ -10,10 +10,12 @@ __all__ = [
     "Faults",
     "FramesFolder",
     "Home",
+    "JournalUrl",
     "NoOverlap",
     "NoPoint",
     "ObservatoryName",
     "Park",
+    "RunId",
     "Sequence",
     "Speed",
 ]
@@ -34,6 +36,16 @@ Home = Annotated[
         help="State, locks, logs, the simulated instrument.  [default: $SAFELIGHT_HOME, or the user's state folder]",
     ),
 ]
+JournalUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--journal",
+        metavar="URL",
+        show_default=False,
+        help="Where runs are written down: sqlite:///PATH or postgresql://...  [default: a file in the home]",
+    ),
+]
+RunId = Annotated[str | None, typer.Argument(metavar="RUN", show_default=False, help="The run's id.")]
 FramesFolder = Annotated[
     Path, typer.Option("--frames", metavar="DIR", help="Every run makes a folder of its own in here.")
 ]

@@ -1,6 +1,9 @@
 """`safelight plan`."""
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from safelight.commands.options import AsJson, Home, NoOverlap, NoPoint, ObservatoryName, Park, Sequence
 
@@ -12,6 +15,16 @@ if TYPE_CHECKING:
 
 __all__ = ["plan"]
 
+Timeline = Annotated[
+    Path | None,
+    typer.Option(
+        "--timeline",
+        metavar="FILE.svg|png",
+        show_default=False,
+        help="Draw it in time as well: one lane for each lamp.",
+    ),
+]
+
 
 def plan(
     sequence: Sequence,
@@ -21,6 +34,7 @@ def plan(
     no_overlap: NoOverlap = False,
     park: Park = False,
     no_point: NoPoint = False,
+    timeline: Timeline = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would do, and how long it would take; nothing is touched.
@@ -48,6 +62,19 @@ def plan(
         put_json(planned.as_json())
     else:
         _show(planned)
+    if timeline is not None:
+        _draw(planned, timeline)
+
+
+def _draw(plan: "Plan", path: Path) -> None:
+    from safelight.commands.sheets import write_sheet  # noqa: PLC0415
+    from safelight.engine.drawing import timeline_of  # noqa: PLC0415
+    from safelight.engine.errors import DrawingError  # noqa: PLC0415
+
+    if path.suffix not in (".svg", ".png"):
+        raise DrawingError(f"{path} should end in .svg or .png: that is what the timeline is drawn as")
+    picture = timeline_of(plan)
+    write_sheet(picture.svg if path.suffix == ".svg" else picture.png(), path)
 
 
 _PAPER = 110

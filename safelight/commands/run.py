@@ -9,6 +9,7 @@ from safelight.commands.options import (
     Faults,
     FramesFolder,
     Home,
+    JournalUrl,
     NoOverlap,
     NoPoint,
     ObservatoryName,
@@ -25,6 +26,7 @@ def run(
     *,
     observatory: ObservatoryName = "simulated",
     home: Home = None,
+    journal: JournalUrl = None,
     frames: FramesFolder = Path("frames"),
     faults: Faults = None,
     speed: Speed = "1",
@@ -52,5 +54,6 @@ def run(
         point=not no_point,
         park_after=True if park else None,
         faults=load_faults(faults) if faults else (),
+        journal=journal,
     )
     raise typer.Exit(conduct_run(request, as_json=as_json))

@@ -4,8 +4,8 @@
 
 One job a line on standard input, JSON: what to do (`run` or `resume`), the fields of the request, and `at`: the moment
 (`what` and `n`) and what happens then (`do`: kill, abort, pause or fault). Answers on standard output: `{"pid"}` when
-the child is born, its events if `tell` is set, and `{"status", ...}` when it has ended. Moments are counted in the run's own
-order:
+the child is born, its events if `tell` is set, and `{"status", ...}` when it has ended. Moments are counted in the
+run's own order:
 
     commit       right after the n-th transaction of the journal is durable
     uncommitted  right before it
@@ -13,6 +13,7 @@ order:
     verb         a device has been commanded for the n-th time, and has not answered yet
     answer       it has answered
     disk         right before the n-th fsync or rename, wherever it is
+    during VERB, after VERB   as verb and answer, of one verb only: `during expose`
 """
 
 import asyncio
@@ -20,12 +21,14 @@ import fcntl
 import json
 import os
 import pathlib
+import resource
 import signal
 import sys
 import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from safelight import SafelightError
@@ -36,7 +39,7 @@ from safelight.engine.journal import Journal
 from safelight.engine.resume import ResumeRequest, resume
 from safelight.engine.runner import Runner
 
-WORDS = {"run": (Request, perform), "resume": (ResumeRequest, resume)}
+WORDS: Mapping[str, tuple[Any, Callable[..., Any]]] = {"run": (Request, perform), "resume": (ResumeRequest, resume)}
 PATHS = ("home", "frames")
 
 
@@ -95,24 +98,28 @@ class Moments:
         def taken(journal: Journal) -> Any:
             return _Then(alone(journal), lambda: self.here("commit"))
 
-        Journal.commit = watched  # type: ignore[method-assign]
-        Journal.alone = taken  # type: ignore[method-assign]
+        Journal.commit = watched  # type: ignore[method-assign,assignment]
+        Journal.alone = taken  # type: ignore[method-assign,assignment]
 
     def _watch_devices(self) -> None:
         wait, send = line.Line._wait, line.Line.send
+        verb: ContextVar[str] = ContextVar("verb")
 
         async def waiting(self: Any, seconds: float) -> None:
             moments.here("verb")
+            moments.here(f"during {verb.get()}")
             await wait(self, seconds)
 
         async def sending(self: Any, command: Any) -> Any:
+            verb.set(command.verb)
             answer = await send(self, command)
             moments.here("answer")
+            moments.here(f"after {command.verb}")
             return answer
 
         moments = self
         line.Line._wait = waiting  # type: ignore[method-assign]
-        line.Line.send = sending  # type: ignore[method-assign,assignment]
+        line.Line.send = sending  # type: ignore[method-assign]
 
 
 class _Then:
@@ -125,9 +132,9 @@ class _Then:
     def __enter__(self) -> Any:
         return self._inner.__enter__()
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> Any:
-        swallowed = self._inner.__exit__(kind, error, trace)
-        if kind is None:
+    def __exit__(self, *error: object) -> Any:
+        swallowed = self._inner.__exit__(*error)
+        if error[0] is None:
             self._then()
         return swallowed
 
@@ -140,7 +147,9 @@ def say(**message: Any) -> None:
 def work(job: Mapping[str, Any]) -> dict[str, Any]:
     """Do one job to its end, if it comes to one."""
     kind, verb = WORDS[job["verb"]]
-    fields = {key: pathlib.Path(value) if key in PATHS and value else value for key, value in job["request"].items()}
+    fields: dict[str, Any] = {
+        key: pathlib.Path(value) if key in PATHS and value else value for key, value in job["request"].items()
+    }
     fields["faults"] = tuple(Fault.model_validate(fault) for fault in fields.get("faults", ()))
     moments = Moments(job.get("at"))
     moments.install()
@@ -150,6 +159,9 @@ def work(job: Mapping[str, Any]) -> dict[str, Any]:
             say(**said)
         moments.here("event")
 
+    os.chdir(job.get("cwd", "."))
+    if job.get("limit"):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (job["limit"], job["limit"]))
     if job.get("gate"):
         # Opens for everybody who waits at the same instant.
         with pathlib.Path(job["gate"]).open() as gate:

@@ -25,12 +25,24 @@ from safelight.devices.timing import separation_deg
 
 Run = Callable[[Any], Any]
 
-ARC = ExposureOrder("arc", 10.0, "Argon-10s-001")
+# Other families of drivers run these same functions with fixtures of their own: tests/clu, tests/dli.
 
 
-@pytest.fixture(params=["simulated"])
-def devices(request: pytest.FixtureRequest, observatory: Observatory, clock: Timekeeper, home: Path) -> Devices:
-    """The devices of each family of drivers."""
+@pytest.fixture
+def pace() -> float:
+    """How long exposures are here, and the looks in between: 1 in time that costs nothing."""
+    return 1.0
+
+
+@pytest.fixture
+def arc(pace: float) -> ExposureOrder:
+    """An exposure with light."""
+    return ExposureOrder("arc", 10.0 * pace, "Argon-10s-001")
+
+
+@pytest.fixture
+def devices(observatory: Observatory, clock: Timekeeper, home: Path) -> Devices:
+    """The devices under test."""
     return open_devices(observatory, clock=clock, home=home)
 
 
@@ -104,20 +116,20 @@ def test_goto_arrives(devices: Devices, observatory: Observatory, run: Run) -> N
     run(scene())
 
 
-def test_stop_stops(devices: Devices, run: Run, clock: Timekeeper) -> None:
+def test_stop_stops(devices: Devices, run: Run, clock: Timekeeper, pace: float) -> None:
     """Stopped telescopes are not slewing, and stay where they are."""
     telescopes = devices.telescopes
     assert telescopes is not None
 
     async def scene() -> None:
         slew = asyncio.create_task(telescopes.goto({"sci": AltAz(80.0, 100.0)}))
-        await clock.sleep(5.0)
+        await clock.sleep(5.0 * pace)
         assert (await telescopes.status())["sci"].slewing
         slew.cancel()
         await asyncio.gather(slew, return_exceptions=True)
         await telescopes.stop()
         first = (await telescopes.status())["sci"]
-        await clock.sleep(5.0)
+        await clock.sleep(5.0 * pace)
         assert (await telescopes.status())["sci"] == first
         assert not first.slewing
 
@@ -140,26 +152,27 @@ def test_mask_moves(devices: Devices, observatory: Observatory, run: Run) -> Non
     run(scene())
 
 
-def test_exposure(devices: Devices, run: Run, tmp_path: Path) -> None:
+def test_exposure(devices: Devices, arc: ExposureOrder, run: Run, tmp_path: Path) -> None:
     """An exposure holds its charge until it is read out into whole files with the given header."""
     specs = devices.spectrographs
 
     async def scene() -> None:
-        number = await specs.expose(ARC)
+        number = await specs.expose(arc)
         held = await specs.status()
         assert {each.activity for each in held.values()} == {"holding"}
         assert {each.shutter for each in held.values()} == {"closed"}
         assert {each.exposure_no for each in held.values()} == {number}
-        files = await specs.read_out({"FRAMEID": ("arc-1", "frame"), "ARGON": "ON", "N": 3, "T": True}, tmp_path)
+        files = await specs.read_out({"FRAMEID": ("arc-1", "frame"), "SEQNAME": "arcs", "N": 3, "T": True}, tmp_path)
         assert files == specs.files_of(number, tmp_path)
-        assert [path.stem.rpartition("-")[2] for path in files] == list(specs.cameras)
+        assert len(files) == len(specs.cameras)
+        assert all(f"-{camera}" in path.name for path, camera in zip(files, specs.cameras, strict=True))
         for path in files:
             with fits.open(path) as hdus:
                 hdus.verify("exception")
                 header = hdus[0].header
-                assert (header["FRAMEID"], header["ARGON"], header["N"], header["T"]) == (
+                assert (header["FRAMEID"], header["SEQNAME"], header["N"], header["T"]) == (
                     "arc-1",
-                    "ON",
+                    "arcs",
                     3,
                     True,
                 )
@@ -184,13 +197,13 @@ def test_numbers_rise(devices: Devices, run: Run, tmp_path: Path) -> None:
     assert numbers == sorted(set(numbers))
 
 
-def test_abort(devices: Devices, clock: Timekeeper, run: Run, tmp_path: Path) -> None:
+def test_abort(devices: Devices, clock: Timekeeper, arc: ExposureOrder, pace: float, run: Run, tmp_path: Path) -> None:
     """A cancelled exposure goes on with the shutter open until abort, which leaves all idle and closed."""
     specs = devices.spectrographs
 
     async def scene() -> None:
-        exposing = asyncio.create_task(specs.expose(ARC))
-        await clock.sleep(5.0)
+        exposing = asyncio.create_task(specs.expose(arc))
+        await clock.sleep(5.0 * pace)
         exposing.cancel()
         await asyncio.gather(exposing, return_exceptions=True)
         during = await specs.status()
@@ -204,31 +217,31 @@ def test_abort(devices: Devices, clock: Timekeeper, run: Run, tmp_path: Path) ->
     run(scene())
 
 
-def test_one_exposure_at_a_time(devices: Devices, clock: Timekeeper, run: Run) -> None:
+def test_one_exposure_at_a_time(devices: Devices, clock: Timekeeper, arc: ExposureOrder, pace: float, run: Run) -> None:
     """A second exposure is refused during one, and while its charge waits."""
     specs = devices.spectrographs
 
     async def scene() -> None:
-        exposing = asyncio.create_task(specs.expose(ARC))
-        await clock.sleep(5.0)
+        exposing = asyncio.create_task(specs.expose(arc))
+        await clock.sleep(5.0 * pace)
         with pytest.raises(DeviceFailed, match="integrating"):
-            await specs.expose(ARC)
+            await specs.expose(arc)
         await exposing
         with pytest.raises(DeviceFailed, match="holding"):
-            await specs.expose(ARC)
+            await specs.expose(arc)
         await specs.reset()
         assert {each.activity for each in (await specs.status()).values()} == {"idle"}
 
     run(scene())
 
 
-def test_dark_keeps_shutter_closed(devices: Devices, clock: Timekeeper, run: Run) -> None:
+def test_dark_keeps_shutter_closed(devices: Devices, clock: Timekeeper, pace: float, run: Run) -> None:
     """The shutter stays closed during a dark."""
     specs = devices.spectrographs
 
     async def scene() -> None:
-        exposing = asyncio.create_task(specs.expose(ExposureOrder("dark", 60.0, "dark-60s-001")))
-        await clock.sleep(5.0)
+        exposing = asyncio.create_task(specs.expose(ExposureOrder("dark", 10.0 * pace, "dark-10s-001")))
+        await clock.sleep(5.0 * pace)
         during = await specs.status()
         await exposing
         assert {(each.activity, each.shutter) for each in during.values()} == {("integrating", "closed")}

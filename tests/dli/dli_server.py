@@ -9,9 +9,10 @@ import hashlib
 import json
 import re
 import secrets
-from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
+
+from tests.dli.hosting import Listener
 
 _REASONS = {
     200: "OK",
@@ -59,7 +60,7 @@ class Request:
 
 
 @dataclass
-class DliServer:
+class DliServer(Listener):
     """The switch.
 
     Attributes:
@@ -85,8 +86,6 @@ class DliServer:
     def __post_init__(self) -> None:
         self.outlets = [Outlet(name) for name in self.names]
         self._nonce = secrets.token_hex(8)
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.Task[None]] = set()
 
     def lit(self) -> set[str]:
         """The outlets whose relay is closed: the truth."""
@@ -101,37 +100,18 @@ class DliServer:
         self.switched.clear()
         self.requests.clear()
 
-    async def start(self) -> None:
-        """Listen on the loopback; the same port again after a stop."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        """Go off the network; the relays stay as they are."""
-        if self._server is not None:
-            self._server.close()
-            for task in list(self._open):
-                task.cancel()
-            await asyncio.gather(*self._open, return_exceptions=True)
-            self._server = None
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
-        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            while True:
-                request = await _read(reader)
-                code, payload, extra = self._answer(request)
-                await asyncio.sleep(self.slow_s)  # noqa: TID251 - a simulated device takes its time
-                if self.mute:
-                    await asyncio.get_running_loop().create_future()
-                body = b"" if payload is None else json.dumps(payload).encode()
-                lines = [f"HTTP/1.1 {code} {_REASONS[code]}", f"Content-Length: {len(body)}", *extra]
-                writer.write("\r\n".join([*lines, "Content-Type: application/json", "", ""]).encode() + body)
-                await writer.drain()
-        self._open.discard(task)
-        writer.close()
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """HTTP/1.1, one request after the other."""
+        while True:
+            request = await _read(reader)
+            code, payload, extra = self._answer(request)
+            await asyncio.sleep(self.slow_s)  # noqa: TID251 - a simulated device takes its time
+            if self.mute:
+                await asyncio.get_running_loop().create_future()
+            body = b"" if payload is None else json.dumps(payload).encode()
+            lines = [f"HTTP/1.1 {code} {_REASONS[code]}", f"Content-Length: {len(body)}", *extra]
+            writer.write("\r\n".join([*lines, "Content-Type: application/json", "", ""]).encode() + body)
+            await writer.drain()
 
     def _answer(self, request: Request) -> tuple[int, object, list[str]]:
         if not self._known(request):

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -26,6 +27,44 @@ class Host:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=30)
         self._loop.close()
+
+
+class Listener:
+    """Hardware that listens on the loopback; a subclass says in `serve` what it does with a connection."""
+
+    port: int = 0
+    _server: asyncio.Server | None = None
+    _open: set["asyncio.Task[None]"]
+
+    async def start(self) -> None:
+        """Listen; on the same port again after a stop."""
+        self._open = set()
+        self._server = await asyncio.start_server(self._welcome, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Go off the network, in mid-sentence."""
+        if self._server is not None:
+            self._server.close()
+            for task in list(self._open):
+                task.cancel()
+            await asyncio.gather(*self._open, return_exceptions=True)
+            self._server = None
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, until the other side has gone."""
+        raise NotImplementedError
+
+    async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                await self.serve(reader, writer)
+        finally:
+            writer.close()
+            self._open.discard(task)
 
 
 async def _cancel_all() -> None:

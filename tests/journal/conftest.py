@@ -1,5 +1,8 @@
 """Homes of their own, runs that die when they are told to, and a PostgreSQL server where there is one."""
 
+import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +17,7 @@ from tests.journal.servers import Postgres, postgres_server
 
 MakeCase = Callable[..., Case]
 
+ROOM = 200_000_000
 LAMPS = ("ARGON", "NEON", "LDLS", "QUARTZ", "HGNE", "XENON")
 
 
@@ -32,7 +36,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def expected(warm: Warm, small: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], dict[str, Any]]:
-    """The answer of an undisturbed run of a sequence: its good frames, their cards, and how often each kind of moment came."""
+    """The answer of an undisturbed run of a sequence: its good frames, their cards, how often each moment came."""
     answers: dict[str, dict[str, Any]] = {}
 
     def answer(sequence: Any) -> dict[str, Any]:
@@ -47,12 +51,23 @@ def expected(warm: Warm, small: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def make_case(tmp_path: Path, small: Path) -> MakeCase:
+def quick_folder() -> Iterator[Path]:
+    """A folder in memory, where there is room: who dies of a kill, not of a power cut, needs no disk."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
+    room = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM
+    with tempfile.TemporaryDirectory(
+        prefix="safelight-test-", dir=memory if room else None, ignore_cleanup_errors=True
+    ) as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def make_case(quick_folder: Path, small: Path) -> MakeCase:
     """Cases in folders of their own."""
     count = iter(range(10_000))
 
     def make(sequence: Any = "demo", observatory: Path = small, **changes: Any) -> Case:
-        folder = tmp_path / f"case-{next(count)}"
+        folder = quick_folder / f"case-{next(count)}"
         folder.mkdir()
         return Case.at(folder, observatory, sequence, **changes)
 

@@ -1,7 +1,7 @@
 """A private PostgreSQL server in a temporary folder, for as long as the tests last.
 
 Debian keeps its programs in /usr/lib/postgresql/<version>/bin. PostgreSQL refuses to run as root: then an unprivileged
-user runs it. Where it is missing the tests are skipped, and with CI=true they fail: `tests/install-servers` installs it.
+user runs it. `tests/install-servers` installs it; where it is missing the tests are skipped, and fail with CI=true.
 """
 
 import os

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from tests.crash.crashes import ALL_FEATURES, Case, Warm
 Expected = Callable[[Any], dict[str, Any]]
 MakeCase = Callable[..., Case]
 
-EVERY = {"uncommitted": 4, "event": 9, "verb": 7, "answer": 11, "disk": 5}
+EVERY = {"uncommitted": 4, "event": 9, "verb": 7, "answer": 11, "disk": 8}
 """Which of the moments of a kind the quick campaign takes: every so many; the long one takes all."""
 ENDINGS = {"aborted", "paused", "faulted", "unsafe"}
 NOTHING_THERE = {"RunRefused", "JournalError"}
@@ -67,13 +68,17 @@ def survives(warm: Warm, case: Case, whole: Mapping[str, Any], what: str, n: int
     # Nearly all are killed; where threads change the order of things the last moments may not come.
     run = after_all(warm, case) if first.killed else str(first.answer["run"])
     assert_as_undisturbed(case, run, whole)
+    shutil.rmtree(case.home.parent)
 
 
-def test_kill_after_every_commit(warm: Warm, make_case: MakeCase, expected: Expected, sequence: Any) -> None:
+@pytest.mark.parametrize("third", [1, 2, 3])
+def test_kill_after_every_commit(
+    warm: Warm, make_case: MakeCase, expected: Expected, sequence: Any, third: int
+) -> None:
     """Killed right after any transaction of the journal and resumed, a run has the frames of an undisturbed one."""
     whole = expected(sequence)
     assert whole["counts"]["commit"] > 20
-    for n in range(1, whole["counts"]["commit"] + 1):
+    for n in range(third, whole["counts"]["commit"] + 1, 3):
         survives(warm, make_case(sequence), whole, "commit", n)
 
 
@@ -150,7 +155,7 @@ def a_fault(dice: random.Random) -> dict[str, Any]:
 @pytest.mark.parametrize("seed", range(12))
 def test_any_interleaving(warm: Warm, make_case: MakeCase, expected: Expected, seed: int) -> None:
     """Faults, aborts, pauses, kills and resumes in any order end in the frames of an undisturbed run."""
-    campaign(warm, make_case(ALL_FEATURES), expected(ALL_FEATURES), random.Random(seed))
+    campaign(warm, make_case(ALL_FEATURES), expected(ALL_FEATURES), random.Random(seed))  # noqa: S311 - the same every time
 
 
 @pytest.mark.soak
@@ -158,4 +163,4 @@ def test_a_thousand_interleavings(warm: Warm, make_case: MakeCase, expected: Exp
     """The same, a thousand times (SAFELIGHT_SOAK: how often), from SAFELIGHT_SEED on."""
     first = int(os.environ.get("SAFELIGHT_SEED", "1000"))
     for seed in range(first, first + int(os.environ.get("SAFELIGHT_SOAK", "1000"))):
-        campaign(warm, make_case(ALL_FEATURES), expected(ALL_FEATURES), random.Random(seed))
+        campaign(warm, make_case(ALL_FEATURES), expected(ALL_FEATURES), random.Random(seed))  # noqa: S311 - the same every time

@@ -19,6 +19,13 @@ Inside = Callable[..., Result]
 
 COMMANDS = [
     ("run",),
+    ("resume",),
+    ("pause",),
+    ("abort",),
+    ("runs",),
+    ("show",),
+    ("guard",),
+    ("guard", "status"),
     ("plan",),
     ("check",),
     ("graph",),
@@ -32,18 +39,6 @@ COMMANDS = [
     ("fibsel",),
     ("expose",),
 ]
-
-
-@pytest.fixture
-def faults(tmp_path: Path) -> Callable[[str], Path]:
-    """Write a file of faults."""
-
-    def write(text: str) -> Path:
-        path = tmp_path / "faults.yaml"
-        path.write_text(text)
-        return path
-
-    return write
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -111,6 +106,8 @@ def test_check_tells_all_that_is_wrong(inside: Inside, tmp_path: Path) -> None:
     told = inside("check", "normal", bad, "--explain")
     assert told.exit_code == 2
     assert "normal: ok, 12 frames in 0:44:00" in told.output
+    assert "promises proved over" in told.output
+    assert "configurations" in told.output
     assert "proved: every frame is read out once" in told.output
     assert f"{bad}:1: biases.count" in told.output
     assert f"{bad}:2: darks.exposure_time" in told.output
@@ -132,7 +129,16 @@ def test_check_json(inside: Inside) -> None:
 # ---- graph, sequences, schema
 
 
-@pytest.mark.parametrize(("form", "first"), [("mermaid", "stateDiagram-v2"), ("dot", "digraph"), ("json", "{")])
+@pytest.mark.parametrize(
+    ("form", "first"),
+    [
+        ("mermaid", "stateDiagram-v2"),
+        ("dot", "digraph"),
+        ("json", "{"),
+        ("scxml", "<?xml"),
+        ("promela", "/* bias"),
+    ],
+)
 def test_graph(inside: Inside, tmp_path: Path, form: str, first: str) -> None:
     """A graph comes out on standard output, or whole into a file that it replaces."""
     told = inside("graph", "bias", "--format", form)
@@ -168,7 +174,7 @@ def test_lamps_on_and_off(inside: Inside) -> None:
     lit = inside("lamps", "on", "argon", "--speed", "max")
     assert lit.exit_code == 0
     assert "Argon is on, as read back" in lit.output
-    assert "NOBODY SWITCHES ARGON OFF FOR YOU. It may burn for 2 h 00 min at most" in lit.output
+    assert "switch it off at" in lit.output
     seen = json.loads(inside("lamps", "status", "--json").output)
     assert seen["lamps"]["Argon"] == "on"
     assert seen["since"]["Argon"]

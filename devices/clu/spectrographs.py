@@ -1,0 +1,212 @@
+"""Spectrographs behind actors of the kinds `lvmscp` and `lvmieb` (`Spectrographs`)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from safelight.devices.clu.controller import Controller
+from safelight.devices.clu.link import Broker, Link
+from safelight.devices.clu.night import Night
+from safelight.devices.clu.together import all_of, each_of
+from safelight.devices.errors import DeviceFailed
+from safelight.devices.options import Wait, read_options
+from safelight.devices.protocols import ExposureOrder, SpectrographStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+
+    from safelight.devices.drivers import Site
+
+__all__ = ["CluSpectrographs"]
+
+T = TypeVar("T")
+
+_TORN, _TORN_S = 20, 0.05
+
+
+class _Options(BaseModel):
+    """The `options` of the spectrographs.
+
+    Attributes:
+        data_root: the actors' `files.data_dir`, as this computer sees it.
+        counter: the file in it with the next exposure number.
+        detectors: spectrograph -> the actor of its detectors (`lvmscp.<unit>`).
+        boxes: spectrograph -> the actor of its shutter (`lvmieb.<unit>`).
+        look_every_s: how often shutter and detector are looked at during an integration, s.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    broker: Broker = Broker()
+    data_root: Path
+    counter: str = "nextExposureNumber"
+    detectors: dict[str, str] = Field(default_factory=dict)
+    boxes: dict[str, str] = Field(default_factory=dict)
+    look_every_s: Wait = 5.0
+
+
+class CluSpectrographs:
+    """All spectrographs, exposed together under one number; the actors' counter tells the numbers."""
+
+    def __init__(self, site: Site) -> None:
+        self._model = site.observatory.spectrographs
+        options = read_options(_Options, self._model.options, "spectrographs.options")
+        self._clock = site.clock
+        self._night = Night(options.data_root.expanduser(), options.counter)
+        self._link = Link(options.broker, site.clock)
+        self._units = {
+            unit: Controller(
+                unit,
+                options.detectors.get(unit, f"lvmscp.{unit}"),
+                options.boxes.get(unit, f"lvmieb.{unit}"),
+                self._link,
+                site.clock,
+                self._model,
+                options.look_every_s,
+            )
+            for unit in self._model.units
+        }
+        self._exposing = False
+        self._may_write = False
+        self._mine = -1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The spectrographs, as the observatory document names them."""
+        return self._model.units
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Every camera of every spectrograph: b1, r1, z1, b2, ..."""
+        places = range(1, len(self.names) + 1)
+        return tuple(f"{camera}{place}" for place in places for camera in self._model.cameras)
+
+    async def expose(self, order: ExposureOrder) -> int:
+        """Integrate with all; one that fails stops all. Cancelled, they go on until `abort`."""
+        if self._exposing:
+            raise DeviceFailed("is integrating; one exposure at a time", device="spectrographs", verb="expose")
+        self._exposing = True
+        try:
+            await self._require_idle()
+            number = await self._last_no("expose") + 1
+            self._mine = number
+            try:
+                await all_of(unit.expose(order, number) for unit in self._units.values())
+            except Exception:
+                await self._give_up()
+                raise
+        finally:
+            self._exposing = False
+        return number
+
+    async def read_out(self, header: Mapping[str, object], folder: Path) -> tuple[Path, ...]:
+        """Read out with all; the files stay where the actors write them, and are linked into the folder.
+
+        A broken-off read-out goes on in the actors; its files are found by `files_of`.
+        """
+        number = await self._last_no("read_out")
+        self._may_write = True
+        await each_of(unit.read(self._header(unit, header, number)) for unit in self._units.values())
+        self._may_write = False
+        links = await self._in_thread(partial(self._night.link, number, folder), "read_out")
+        return tuple(links[camera] for camera in self.cameras if camera in links)
+
+    def files_of(self, exposure_no: int, folder: Path) -> tuple[Path, ...]:
+        """The links in the folder; those that a broken-off read-out did not make are made."""
+        links = self._night.linked(exposure_no, folder)
+        if len(links) < len(self.cameras) and folder.is_dir():
+            try:
+                links = self._night.link(exposure_no, folder)
+            except OSError as error:
+                raise DeviceFailed(f"{folder}: {error}", device="spectrographs", verb="files_of") from error
+        return tuple(links[camera] for camera in self.cameras if camera in links)
+
+    async def abort(self) -> None:
+        """Stop all, close all shutters and read them back, throw the charge away; nothing that fails stops the rest."""
+        self._may_write = False
+        await each_of(unit.abort() for unit in self._units.values())
+
+    async def reset(self) -> None:
+        """Clear errors and charges."""
+        self._may_write = False
+        await each_of(unit.reset() for unit in self._units.values())
+
+    async def status(self) -> Mapping[str, SpectrographStatus]:
+        """What each spectrograph does now: detector and shutter asked of different actors."""
+        number = await self._last_no("status")
+        found = await each_of(self._status_of(unit, number) for unit in self._units.values())
+        return dict(zip(self.names, found, strict=True))
+
+    async def close(self) -> None:
+        """Release the connection; stops nothing."""
+        await self._link.close()
+
+    async def _status_of(self, unit: Controller, number: int) -> SpectrographStatus:
+        activity, shutter = await each_of(_both(unit, may_write=self._may_write))
+        if activity == "holding" and shutter == "open" and number != self._mine:
+            # The detector has counted its time; the actor that exposes has still to close the shutter.
+            activity = "integrating"
+        return SpectrographStatus(activity, shutter, number)
+
+    async def _require_idle(self) -> None:
+        """A second exposure would break the first, and leave the shutter open."""
+        for name, seen in (await self.status()).items():
+            if seen.activity != "idle" or seen.shutter != "closed":
+                raise DeviceFailed(
+                    f"is {seen.activity} with its shutter {seen.shutter}, not idle; read it out, abort or reset first",
+                    device=f"spectrographs.{name}",
+                    verb="expose",
+                )
+
+    async def _give_up(self) -> None:
+        """After a failure: nobody integrates on with a shutter that nobody watches. The failure counts, not this."""
+        try:
+            await self.abort()
+        except Exception:  # noqa: BLE001 - the state that asked cleans up once more, and hears of it
+            return
+
+    def _header(self, unit: Controller, header: Mapping[str, object], number: int) -> dict[str, object]:
+        """With what only the driver knows; a mapping under a camera's name is for that camera's file alone."""
+        cards: dict[str, object] = {
+            key: list(value) if isinstance(value, tuple) else value for key, value in header.items()
+        }
+        cards["EXPNO"] = [number, "exposure number"]
+        place = self.names.index(unit.unit) + 1
+        for camera in (f"{name}{place}" for name in self._model.cameras):
+            cards[camera] = {"CAMERA": [camera, "camera"]}
+        return cards
+
+    async def _last_no(self, verb: str) -> int:
+        """The counter; the actors rewrite it in place, so that it may be met empty for a moment."""
+        for _ in range(_TORN):
+            number = await self._in_thread(self._count, verb)
+            if number is not None:
+                return number
+            await self._clock.sleep(_TORN_S)
+        raise DeviceFailed(
+            f"{self._night.root / self._night.counter} holds no number", device="spectrographs", verb=verb
+        )
+
+    def _count(self) -> int | None:
+        with suppress(ValueError):
+            return self._night.last_no()
+        return None
+
+    async def _in_thread(self, work: Callable[[], T], verb: str) -> T:
+        try:
+            return await self._clock.in_thread(work)
+        except OSError as error:
+            raise DeviceFailed(
+                f"the actors' folder {self._night.root} can't be used here: {error}",
+                device="spectrographs",
+                verb=verb,
+            ) from error
+
+
+def _both(unit: Controller, *, may_write: bool) -> list[Coroutine[Any, Any, Any]]:
+    return [unit.activity(may_write=may_write), unit.shutter()]

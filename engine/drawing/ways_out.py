@@ -1,0 +1,83 @@
+"""Safing and the five endings on a picture: drawn apart, below the run; pure."""
+
+from collections.abc import Iterator, Mapping
+
+from safelight.engine.drawing import svg
+from safelight.engine.drawing.happened import Mark
+from safelight.engine.wording import counted
+from safelight.states import ENDINGS, LampOff, StateGraph
+
+__all__ = ["HEIGHT", "NARROWEST", "ways_out"]
+
+HEIGHT = 190.0
+"""So much room it takes, px."""
+NARROWEST = 690.0
+"""So wide it is, px."""
+
+_WIDE, _HIGH, _BETWEEN = 126.0, 46.0, 14.0
+_SAYS = {
+    "done": "all frames are on disk",
+    "aborted": "stopped at once",
+    "faulted": "could not go on",
+    "paused": "after the frame",
+    "unsafe": "a lamp NOT seen off",
+}
+_LOOKS = {"done": "off", "aborted": "check", "faulted": "warm", "paused": "move", "unsafe": "bad"}
+
+
+def ways_out(graph: StateGraph, marks: Mapping[str, Mark] | None, middle: float, top: float) -> Iterator[str]:
+    """From the lower border of the run at `top`, around the axis at `middle`, px."""
+    yield svg.path(f"M{middle:.1f} {top:.1f} V{top + 38:.1f}", "wire")
+    yield _tip(middle, top + 38)
+    yield svg.words(middle - 12, top + 18, "at the end", "small soft", "end")
+    yield svg.words(middle + 12, top + 18, "abort, fault, pause: at any time", "small soft")
+    yield from _safing(graph, marks, middle, top + 38)
+    yield from _endings(marks, middle, top + 38 + _HIGH)
+
+
+def _safing(graph: StateGraph, marks: Mapping[str, Mark] | None, middle: float, y: float) -> Iterator[str]:
+    work = graph.by_id["safing"].work
+    lamps = counted(len(work.lamps), "lamp") if isinstance(work, LampOff) else "all lamps"
+    mark = (marks or {}).get("safing")
+    yield svg.rect(middle - 170, y, 340, _HIGH, f"box heavy {_tint(mark, marks, 'off')}", 8, "safing")
+    yield svg.words(middle, y + 19, f"safing: {lamps} off, and read back as off", "bold", "middle")
+    told = mark.words if mark else "the only way out; nothing breaks it off"
+    yield svg.words(middle, y + 35, svg.fitting(told, 11, 320), "small soft", "middle")
+    if mark:
+        yield svg.symbol(mark.outcome, middle + 148, y + 8)
+
+
+def _endings(marks: Mapping[str, Mark] | None, middle: float, y: float) -> Iterator[str]:
+    left = middle - (len(ENDINGS) * (_WIDE + _BETWEEN) - _BETWEEN) / 2
+    rail, top = y + 18, y + 36
+    yield svg.path(f"M{middle:.1f} {y:.1f} V{rail:.1f}", "wire")
+    right = left + (len(ENDINGS) - 1) * (_WIDE + _BETWEEN)
+    yield svg.path(f"M{left + _WIDE / 2:.1f} {rail:.1f} H{right + _WIDE / 2:.1f}", "wire")
+    for number, ending in enumerate(ENDINGS):
+        x = left + number * (_WIDE + _BETWEEN)
+        yield svg.path(f"M{x + _WIDE / 2:.1f} {rail:.1f} V{top:.1f}", "wire")
+        yield _tip(x + _WIDE / 2, top)
+        yield from _ending(ending, (marks or {}).get(ending), marks, x, top)
+
+
+def _ending(ending: str, mark: Mark | None, marks: Mapping[str, Mark] | None, x: float, y: float) -> Iterator[str]:
+    """A doubled border: here it is over."""
+    tint = _tint(mark, marks, _LOOKS[ending])
+    if mark:
+        tint = f"k-{_LOOKS[ending]} heavy"
+    yield svg.rect(x, y, _WIDE, _HIGH, f"box {tint}", 8, ending)
+    yield svg.rect(x + 3, y + 3, _WIDE - 6, _HIGH - 6, "box none", 6)
+    yield svg.words(x + _WIDE / 2, y + 20, ending, "bold", "middle")
+    yield svg.words(x + _WIDE / 2, y + 35, f"ended {mark.words}" if mark else _SAYS[ending], "small soft", "middle")
+    if mark:
+        yield svg.symbol("done" if ending == "done" else "now", x + _WIDE - 22, y + 9)
+
+
+def _tint(mark: Mark | None, marks: Mapping[str, Mark] | None, look: str) -> str:
+    if marks is None:
+        return f"k-{look}"
+    return f"m-{mark.outcome}" if mark else "m-waiting waiting"
+
+
+def _tip(x: float, y: float) -> str:
+    return svg.path(f"M{x - 4:.1f} {y - 7:.1f} L{x:.1f} {y:.1f} L{x + 4:.1f} {y - 7:.1f} Z", "head")

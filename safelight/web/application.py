@@ -1,0 +1,187 @@
+"""The application: a few routes, each of them short. What is let in decides `gate.py`."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from safelight import SafelightError
+from safelight.devices import load_observatory
+from safelight.engine.clock import Clock
+from safelight.engine.hands import the_journal
+from safelight.engine.journal import Journal
+from safelight.web.assets import assets
+from safelight.web.desk import BadRequest, Desk
+from safelight.web.gate import LARGEST_BODY, Gate
+from safelight.web.journal_watch import JournalWatch
+from safelight.web.lamp_watch import LampWatch
+from safelight.web.launcher import Launcher
+from safelight.web.pictures import NoPicture, Picture, frame_file, picture_of
+from safelight.web.place import Place
+from safelight.web.stream import Stream
+
+__all__ = ["application"]
+
+_LONGEST_NAME = 200
+
+
+class Answers:
+    """The routes' functions, with what they need."""
+
+    def __init__(self, place: Place, desk: Desk, stream: Stream) -> None:
+        self._place, self._desk, self._stream = place, desk, stream
+        self._assets = assets()
+        self._lamp_threads = CapacityLimiter(20)
+        self._picture = lru_cache(maxsize=8)(picture_of)
+
+    # ---- looking
+
+    async def page(self, _request: Request) -> Response:
+        """The page itself."""
+        page = self._assets["index.html"]
+        return Response(page.content, media_type=page.media_type)
+
+    async def asset(self, request: Request) -> Response:
+        """A script, the style, the icon: by exact name."""
+        asset = self._assets.get(request.path_params["name"])
+        if asset is None:
+            return JSONResponse({"error": "no such file"}, 404)
+        return Response(asset.content, media_type=asset.media_type)
+
+    async def stream(self, request: Request) -> Response:
+        """Server-sent events."""
+        run = request.query_params.get("run") or None
+        if run is not None and len(run) > _LONGEST_NAME:
+            return JSONResponse({"error": "no such run"}, 404)
+        return StreamingResponse(self._stream.follow(run), media_type="text/event-stream")
+
+    async def library(self, _request: Request) -> Response:
+        """The sequences that can be chosen."""
+        return JSONResponse({"sequences": await run_in_threadpool(self._desk.library)})
+
+    async def picture(self, request: Request) -> Response:
+        """A frame as a picture, or its spectrum; found by the journal's numbers."""
+        query = request.query_params
+        try:
+            number, index = int(query.get("number", "")[:9]), int(query.get("file", "0")[:9])
+            found = await run_in_threadpool(self._drawn, query.get("run", "")[:_LONGEST_NAME], number, index)
+        except (ValueError, SafelightError) as error:
+            words = str(error) if isinstance(error, NoPicture) else "there is no such frame"
+            return JSONResponse({"error": words}, 404)
+        if request.path_params["form"] == "spectrum":
+            return JSONResponse({"spectrum": found.spectrum, "low": found.low, "high": found.high})
+        return Response(found.png, media_type="image/png")
+
+    def _drawn(self, run: str, number: int, index: int) -> Picture:
+        url = the_journal(self._place.home, self._place.journal)
+        if url is None:
+            raise NoPicture("there is no such frame")
+        journal = Journal(url, create=False)
+        try:
+            path: Path = frame_file(journal, run, number, index)
+        finally:
+            journal.close()
+        return self._picture(path)
+
+    # ---- changing: the gate has seen the token
+
+    async def change(self, request: Request) -> Response:
+        """Carry out what a button asks for."""
+        asked = await _body(request)
+        if asked is None:
+            return JSONResponse({"error": "send a JSON object"}, 400)
+        try:
+            act = self._act(request.path_params["verb"], asked)
+            # The lamps never wait for a thread that somebody else is busy in.
+            answer = await run_sync(act, limiter=self._lamp_threads if act == self._desk.lamps_off else None)
+        except SafelightError as error:
+            return JSONResponse({"error": str(error)}, 400 if isinstance(error, BadRequest) else 409)
+        self._stream.journal.hurry()
+        self._stream.lamps.hurry()
+        return JSONResponse(answer)
+
+    def _act(self, verb: str, asked: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
+        desk = self._desk
+        verbs: Mapping[str, Callable[[], dict[str, Any]]] = {
+            "token": dict,
+            "check": partial(desk.check, asked),
+            "start": partial(self._started, partial(desk.start, asked)),
+            "resume": partial(self._started, partial(desk.resume, asked.get("run"))),
+            "abort": partial(desk.stop, asked.get("run"), "abort"),
+            "pause": partial(desk.stop, asked.get("run"), "pause"),
+            "lamps-off": desk.lamps_off,
+        }
+        if verb not in verbs:
+            raise BadRequest("no such button")
+        return verbs[verb]
+
+    def _started(self, start: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        answer = start()
+        speed = self._place.speed
+        if "pid" in answer and speed != "max":
+            self._stream.journal.speeds[answer["pid"]] = float(speed)
+        return answer
+
+
+async def _body(request: Request) -> Mapping[str, Any] | None:
+    """The request's JSON object; None where it holds none, or more than it said."""
+    content = b""
+    try:
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > LARGEST_BODY:
+                return None
+        found = json.loads(content or b"{}")
+    except (ValueError, RecursionError, ClientDisconnect):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def application(place: Place, token: str) -> tuple[ASGIApp, Stream]:
+    """The application, guarded by its gate, and what feeds its pages.
+
+    Args:
+        place: where it works.
+        token: for changes.
+
+    Raises:
+        ObservatoryError: the observatory can't be read.
+    """
+    observatory, clock = load_observatory(place.observatory), Clock()
+    launcher = Launcher(place)
+    journal, lamps = JournalWatch(place, clock), LampWatch(observatory, place.home, clock)
+    stream = Stream(place, observatory, clock, journal, lamps, launcher, secrets.token_hex(4))
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        stream.open(asyncio.get_running_loop())
+        try:
+            yield
+        finally:
+            stream.close()
+            journal.stop()
+            lamps.stop()
+
+    answers = Answers(place, Desk(place, launcher), stream)
+    routes = [
+        Route("/", answers.page),
+        Route("/assets/{name}", answers.asset),
+        Route("/api/stream", answers.stream),
+        Route("/api/library", answers.library),
+        Route("/api/frame/{form}", answers.picture),
+        Route("/api/{verb}", answers.change, methods=["POST"]),
+    ]
+    return Gate(Starlette(routes=routes, lifespan=lifespan), token), stream

@@ -1,0 +1,92 @@
+"""The timeline of a run's last segment: what was done beside what was planned, in lanes. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from safelight.engine.chronicle import Chronicle
+from safelight.web.outlook import Outlook, seconds_between
+
+__all__ = ["timeline"]
+
+Bar = dict[str, Any]
+
+_LANES = {
+    "point": "telescopes",
+    "park": "telescopes",
+    "lamp-warmup": "warm-up",
+    "fibsel-step": "mask",
+    "expose": "integrate",
+    "adopt": "read out",
+    "readout": "read out",
+}
+_ORDER = ("telescopes", "mask", "warm-up", "integrate", "read out")
+_FINE = 700
+"""A timeline is drawn with so many steps; what is shorter and follows closely is drawn as one."""
+
+
+def timeline(story: Chronicle, outlook: Outlook) -> dict[str, Any]:
+    """Lanes with bars, in seconds since the segment began."""
+    if not story.segments:
+        return {"segment": 0, "span_s": 0, "lanes": []}
+    last = story.segments[-1]
+    began: str = last["started"]
+    states = [row for row in story.states if row["segment"] == last["segment"]]
+    lanes: dict[str, list[Bar]] = {name: [] for name in _ORDER}
+    for row in states:
+        if row["kind"] in _LANES:
+            lanes[_LANES[row["kind"]]].append(_done(row, began, outlook))
+    now_s = max([0.0, *(bar["to"] or bar["from"] for bars in lanes.values() for bar in bars)])
+    if story.owner is not None:
+        for state, bar in _planned(outlook, {row["state"] for row in states}):
+            lanes[_LANES[state.kind]].append(bar)
+    lamps = _lamps(story, began)
+    ends = [bar["to"] for bars in (*lanes.values(), *lamps.values()) for bar in bars if bar["to"] is not None]
+    span_s = max([1.0, now_s, *ends])
+    return {
+        "segment": last["segment"],
+        "began": began,
+        "span_s": span_s,
+        "lanes": [
+            {"name": name, "bars": _folded(bars, span_s / _FINE)} for name, bars in (lanes | lamps).items() if bars
+        ],
+    }
+
+
+def _done(row: Mapping[str, Any], began: str, outlook: Outlook) -> Bar:
+    from_s = round(seconds_between(began, row["intended"]), 2)
+    to_s = None if row["ended"] is None else round(max(from_s, seconds_between(began, row["ended"])), 2)
+    bar = {"from": from_s, "to": to_s, "how": row["outcome"] or "now", "words": outlook.words(row["state"])}
+    return bar if to_s is not None else {**bar, "expected": round(outlook.expected_s(row["state"]), 2)}
+
+
+def _planned(outlook: Outlook, begun: set[str]) -> Iterator[tuple[Any, Bar]]:
+    for name, slot in outlook.slots.items():
+        if name not in begun and slot.state.kind in _LANES:
+            bar = {"from": round(slot.start_s, 2), "to": round(slot.end_s, 2), "how": "planned"}
+            yield slot.state, {**bar, "words": outlook.words(name)}
+
+
+def _lamps(story: Chronicle, began: str) -> dict[str, list[Bar]]:
+    """A lane for each lamp that burnt, from the command to the read-back; an end that nobody has seen stays open."""
+    lanes: dict[str, list[Bar]] = {}
+    for burning in story.burnt:
+        from_s = seconds_between(began, burning.since)
+        to_s = None if burning.until is None else seconds_between(began, burning.until)
+        if to_s is not None and to_s <= 0:
+            continue  # an earlier segment's
+        bar = {"from": round(max(0.0, from_s), 2), "to": to_s and round(max(to_s, from_s), 2), "how": "lit"}
+        lanes.setdefault(f"lamp {burning.lamp}", []).append({**bar, "words": f"{burning.lamp} lit"})
+    return lanes
+
+
+def _folded(bars: Iterable[Bar], step_s: float) -> list[Bar]:
+    """Bars that could not be told apart on a screen, as one."""
+    found: list[Bar] = []
+    for bar in bars:
+        last = found[-1] if found else None
+        close = last is not None and last["to"] is not None and bar["from"] - last["to"] < step_s
+        if last is not None and close and last["how"] == bar["how"] and last["to"] - last["from"] < step_s:
+            found[-1] = {**last, "to": bar["to"]}
+        else:
+            found.append(bar)
+    return found

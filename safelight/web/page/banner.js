@@ -1,0 +1,38 @@
+// What must not be overlooked: the server is gone, its data are old, or it can't read the journal.
+
+import { brief, byId, say, show } from "./dom.js";
+
+const WORDS = {
+  connecting: "Connecting to the server …",
+  gone: "NO CONNECTION: the server is gone. What this page shows is old.",
+  silent: "NO NEWS from the server. What this page shows is old.",
+  late: "NEWS COME LATE. What this page shows is old.",
+  asleep: "This page was asleep. What it shows is old.",
+};
+
+// Returns whether lamps and run can be believed.
+export function warn(tick, fresh) {
+  const trouble = fresh.trouble;
+  const journal = tick && !trouble ? journalTrouble(tick, fresh) : null;
+  const words = trouble ? WORDS[trouble] : journal;
+  show(byId("banner"), Boolean(words));
+  byId("banner").classList.toggle("mild", trouble === "connecting");
+  say(byId("banner-words"), words ?? "");
+  say(byId("banner-since"), trouble && tick ? `Last news ${brief(fresh.silence)} ago.` : "");
+  say(byId("banner-help"), words && trouble !== "connecting" ? help(tick, trouble) : "");
+  return { lamps: !trouble, journal: !trouble && !journal };
+}
+
+function journalTrouble(tick, fresh) {
+  const { age_s: age, limit_s: limit, error } = tick.journal;
+  if (error) return `THE JOURNAL CAN'T BE READ: ${error}. What goes on is not known; lamps are still read back.`;
+  return age + fresh.silence > limit
+    ? `THE JOURNAL was read ${brief(age)} ago. What goes on is not known; lamps are still read back.`
+    : null;
+}
+
+function help(tick, trouble) {
+  if (!trouble) return "";
+  const home = tick ? ` --home ${tick.home}` : "";
+  return `Runs go on without it, and so do the guards. On the machine itself: safelight lamps status${home}`;
+}

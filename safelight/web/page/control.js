@@ -1,0 +1,84 @@
+// Changes: the token, and requests that carry it.
+
+import { byId, say } from "./dom.js";
+
+const KEY = "safelight-token";
+const WAIT_MS = 15000;
+const LAMPS_WAIT_MS = 120000;
+
+// The address that `safelight serve` prints carries the token behind the #, which is never sent anywhere.
+export function takeToken() {
+  const found = /^#token=([\w-]+)$/.exec(location.hash);
+  if (!found) return;
+  sessionStorage.setItem(KEY, found[1]);
+  history.replaceState(null, "", location.pathname);
+}
+
+export const token = () => sessionStorage.getItem(KEY) ?? "";
+
+export function showControl() {
+  const has = Boolean(token());
+  say(byId("control-words"), has ? "In control" : "Watching only");
+  say(byId("control"), has ? "Forget the token" : "Enter the token");
+}
+
+async function send(verb, asked) {
+  const wait = verb === "lamps-off" ? LAMPS_WAIT_MS : WAIT_MS;
+  const answer = await fetch(`/api/${verb}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Authorization: `Bearer ${token()}` },
+    body: JSON.stringify(asked),
+    signal: AbortSignal.timeout(wait),
+  });
+  const found = await answer.json().catch(() => ({ error: `the server answered ${answer.status}` }));
+  return { status: answer.status, ...found };
+}
+
+// Ask for a change; asks for the token where it is missing or wrong. Returns null where the person gave up.
+export async function change(verb, asked = {}) {
+  if (!token() && !(await askToken(""))) return null;
+  for (;;) {
+    const found = await send(verb, asked).catch((error) => ({ error: lost(error) }));
+    if (found.status !== 401) return found;
+    sessionStorage.removeItem(KEY);
+    showControl();
+    if (!(await askToken("This token is not right (it changes at every start of the server)."))) return null;
+  }
+}
+
+function lost(error) {
+  return error.name === "TimeoutError" ? "the server does not answer" : "the server can't be reached";
+}
+
+export function askToken(trouble) {
+  const dialog = byId("token-dialog");
+  const field = byId("token");
+  say(byId("token-trouble"), trouble);
+  field.value = "";
+  if (!dialog.open) dialog.showModal();
+  field.focus();
+  return new Promise((resolve) => {
+    dialog.onclose = () => {
+      const given = dialog.returnValue === "use" ? field.value.trim() : "";
+      field.value = "";
+      dialog.returnValue = "";
+      if (given) sessionStorage.setItem(KEY, given);
+      showControl();
+      resolve(Boolean(given));
+    };
+    byId("token-form").onsubmit = (event) => {
+      event.preventDefault();
+      dialog.close("use");
+    };
+    byId("token-cancel").onclick = () => dialog.close("");
+  });
+}
+
+export async function toggleControl() {
+  if (token()) {
+    sessionStorage.removeItem(KEY);
+    showControl();
+    return;
+  }
+  if (await askToken("")) await change("token");
+}

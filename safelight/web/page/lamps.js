@@ -1,0 +1,75 @@
+// The lamps as the server reads them back; unknown as soon as nobody can vouch for it.
+
+import { brief, byId, el, replace, say, secondsBetween, timeOf } from "./dom.js";
+
+const ICONS = { on: "☀", off: "○", unknown: "?" };
+
+// What can be said of one lamp now.
+function view(lamp, tick, believed, silence) {
+  const { age_s: age, limit_s: limit, time } = tick.lamps;
+  if (believed && age !== null && age + silence <= limit && lamp.state !== "unknown") {
+    const seconds = secondsBetween(lamp.since, tick.time) + silence;
+    const at = `since ${timeOf(lamp.since)} UTC`;
+    return { name: lamp.name, state: lamp.state, words: lamp.exact ? `${at} (${brief(seconds)})` : `${at} or before` };
+  }
+  const last = lamp.state === "unknown" ? lamp.last : { state: lamp.state, time };
+  if (!last) return { name: lamp.name, state: "unknown", words: "never read back" };
+  const ago = secondsBetween(last.time, tick.time) + silence;
+  return { name: lamp.name, state: "unknown", words: `last seen ${last.state} ${brief(ago)} ago` };
+}
+
+export function lampViews(tick, believed, silence) {
+  return tick.lamps.lamps.map((lamp) => view(lamp, tick, believed, silence));
+}
+
+export function showLamps(tick, views, believed, silence) {
+  const list = byId("lamps");
+  if (list.children.length !== views.length) replace(list, ...views.map(card));
+  views.forEach((lamp, place) => update(list.children[place], lamp));
+  const [words, tone] = summary(views);
+  say(byId("lamps-summary"), words);
+  byId("lamps-part").dataset.tone = tone;
+  say(byId("lamps-age"), age(tick, believed, silence));
+  say(byId("guards"), guards(tick, believed));
+}
+
+function card() {
+  return el("li", {}, el("span", { class: "icon", "aria-hidden": "true" }), el("span", { class: "name" }),
+    el("strong", { class: "state" }), el("span", { class: "fine since" }));
+}
+
+function update(item, lamp) {
+  const [icon, name, state, since] = item.children;
+  if (item.dataset.state !== lamp.state) item.dataset.state = lamp.state;
+  item.dataset.lamp = lamp.name;
+  say(icon, ICONS[lamp.state]);
+  say(name, lamp.name);
+  say(state, lamp.state === "off" ? "off" : lamp.state.toUpperCase());
+  say(since, lamp.words);
+}
+
+export function summary(views) {
+  const names = (state) => views.filter((lamp) => lamp.state === state).map((lamp) => lamp.name);
+  const on = names("on");
+  const unknown = names("unknown");
+  const all = unknown.length === views.length ? "every lamp" : unknown.join(", ");
+  if (on.length && unknown.length) return [`ON: ${on.join(", ")}; UNKNOWN: ${unknown.join(", ")}`, "on"];
+  if (on.length) return [`ON: ${on.join(", ")}`, "on"];
+  if (unknown.length) return [`UNKNOWN: ${all}`, "unknown"];
+  return [`All ${views.length} off`, "off"];
+}
+
+function age(tick, believed, silence) {
+  const { age_s: seconds, time, error } = tick.lamps;
+  if (seconds === null) return "Not read yet.";
+  if (error) return `The last reading failed: ${error}`;
+  return believed ? `Read back ${timeOf(time)} UTC.` : `Read back last ${brief(seconds + silence)} ago.`;
+}
+
+function guards(tick, believed) {
+  if (!believed) return "";
+  const watching = tick.guards.filter((guard) => guard.doing === "watching").length;
+  const others = tick.guards.filter((guard) => guard.doing !== "watching");
+  const words = watching ? [`${watching} guard processes watch the lamps.`] : [];
+  return words.concat(others.map((guard) => `Guard ${guard.pid} of ${guard.run}: ${guard.doing}.`)).join(" ");
+}

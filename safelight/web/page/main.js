@@ -1,0 +1,137 @@
+// Everything comes together here: the server's events go to the parts of the page, the buttons to the server.
+
+import { warn } from "./banner.js";
+import { change, showControl, takeToken, toggleControl } from "./control.js";
+import { byId, clockFace, el, replace, say, show, timeOf } from "./dom.js";
+import { Feed } from "./feed.js";
+import { lampViews, showLamps, summary } from "./lamps.js";
+import { drawLog, showLog, showRuns } from "./log.js";
+import { showNow } from "./now.js";
+import { showRun } from "./run.js";
+import { loadLibrary, watchForm } from "./start.js";
+import { moveNow, showTimeline, watchWidth } from "./timeline.js";
+
+const SLOT_MS = 2500;
+
+let tick = null;
+let runs = [];
+let run = null;
+let fresh = { trouble: "connecting", silence: Infinity };
+
+function hear(name, value) {
+  if (name === "tick") {
+    if (tick && tick.boot !== value.boot) loadLibrary();
+    tick = value;
+  } else if (name === "runs") {
+    runs = value;
+    showRuns(runs, run?.run, choose);
+  } else if (name === "run") {
+    if (run?.run !== value.run) showRuns(runs, value.run, choose);
+    run = value;
+    showRun(run);
+    showTimeline(run);
+    showLog(run);
+  }
+}
+
+function judge(found) {
+  fresh = found;
+  const believed = warn(tick, fresh);
+  document.body.classList.toggle("stale", !believed.lamps);
+  document.body.classList.toggle("stale-journal", !believed.journal);
+  if (!tick) return;
+  const views = lampViews(tick, believed.lamps, fresh.silence);
+  showLamps(tick, views, believed.lamps, fresh.silence);
+  showNow(tick, believed.journal, act);
+  const one = tick.going.find((each) => each.run === run?.run);
+  moveNow(one && believed.journal ? one.elapsed_s : null);
+  say(byId("observatory"), tick.observatory);
+  show(byId("follow"), feed.run !== null);
+  say(byId("run-asof"), believed.journal ? "" : `As of ${timeOf(tick.time)} UTC; not known since.`);
+  showNotices();
+  headline(views, believed);
+}
+
+// Any lamp on, what runs, how long still: in sight wherever the page is scrolled to, and in the tab's title.
+function headline(views, believed) {
+  const [words, tone] = summary(views);
+  byId("strip").dataset.tone = tone;
+  say(byId("strip-lamps"), `Lamps: ${words}`);
+  say(byId("strip-run"), strip(believed.journal));
+  const going = tick.going[0];
+  const what = going && believed.journal ? `${going.sequence} ${going.good}/${going.asked}` : "safelight";
+  const head = !believed.lamps ? "OLD DATA · " : tone === "off" ? "" : `${words} · `;
+  const whole = head + what;
+  if (document.title !== whole) document.title = whole;
+}
+
+function strip(believed) {
+  if (!believed) return "Runs: not known";
+  const runs = tick.going.map((one) => `${one.sequence}: ${one.left_s === null ? "running" : `${clockFace(one.left_s)} left`}`);
+  return runs.length ? runs.join("; ") : "No run";
+}
+
+let noticed = "";
+function showNotices() {
+  const key = JSON.stringify(tick.notices);
+  if (key === noticed) return;
+  noticed = key;
+  replace(byId("notices"), ...[...tick.notices].reverse().map((one) => el("div", { class: "notice" },
+    el("strong", { text: `${one.what} did not begin (${timeOf(one.time)}, exit code ${one.code})` }), el("pre", { text: one.words }))));
+}
+
+function choose(name) {
+  feed.open(name);
+  byId("run-head").scrollIntoView({ block: "start" });
+}
+
+const SENT = { abort: "Abort asked for", pause: "Pause asked for", resume: "Resume is starting" };
+
+async function act(verb, name) {
+  say(byId("said"), "");
+  const found = await change(verb, { run: name });
+  if (found) say(byId("said"), found.error ? `${verb}: ${found.error}` : `${SENT[verb]}: ${name}`);
+  if (verb === "resume" && found?.pid) feed.open(null);
+}
+
+let offs = 0;
+async function lampsOff() {
+  const mine = ++offs;
+  const words = byId("off-words");
+  words.className = "";
+  say(words, "Switching every lamp off …");
+  // A browser has six connections for all pages of a server: ours is given up where the request waits for one.
+  const slot = setTimeout(() => feed.close("switched"), SLOT_MS);
+  const found = await change("lamps-off");
+  clearTimeout(slot);
+  if (!feed.source && !document.hidden) feed.open(feed.run);
+  if (mine !== offs) return;
+  const [text, tone] = outcome(found);
+  words.className = tone;
+  say(words, text);
+}
+
+function outcome(found) {
+  if (found === null) return ["Nothing was sent: the token is needed. On the machine itself: safelight lamps off", "bad"];
+  const also = found.aborted?.length ? ` Aborting ${found.aborted.join(", ")}.` : "";
+  if (found.ok) return [`All lamps off, as read back (${new Date().toISOString().slice(11, 19)} UTC).${also}`, "good"];
+  const bad = Object.entries(found.lamps ?? {}).filter(([, state]) => state !== "off").map(([lamp, state]) => `${lamp} ${state}`);
+  const why = [found.error, found.abort_error, bad.join(", ")].filter(Boolean).join("; ");
+  return [`NOT CONFIRMED OFF: ${why}.${also} On the machine itself: safelight lamps off`, "bad"];
+}
+
+// A page that has failed must not look as if it knew anything.
+for (const event of ["error", "unhandledrejection"]) window.addEventListener(event, () => document.body.classList.add("failed"));
+
+const feed = new Feed(hear, (found) => judge(found));
+takeToken();
+showControl();
+watchWidth();
+loadLibrary();
+watchForm(() => feed.open(null));
+byId("lamps-off").addEventListener("click", lampsOff);
+byId("control").addEventListener("click", toggleControl);
+byId("resume").addEventListener("click", () => act("resume", run.run));
+byId("follow").addEventListener("click", () => feed.open(null));
+byId("log-states").addEventListener("change", drawLog);
+if (!document.hidden) feed.open(null);

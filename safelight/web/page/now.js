@@ -1,0 +1,76 @@
+// What goes on at this moment: a card for each run, with its progress, the time left and what stops it.
+
+import { brief, byId, clockFace, el, replace, say, show } from "./dom.js";
+
+const cards = new Map();
+
+export function showNow(tick, believed, act) {
+  const place = byId("now");
+  const going = tick.going;
+  for (const run of [...cards.keys()]) if (!going.some((one) => one.run === run)) cards.delete(run);
+  for (const one of going) if (!cards.has(one.run)) cards.set(one.run, card(one.run, act));
+  const wanted = going.map((one) => cards.get(one.run).root);
+  if (!wanted.length) wanted.push(idle());
+  if (wanted.length !== place.children.length || wanted.some((root, at) => root !== place.children[at])) {
+    replace(place, ...wanted);
+  }
+  for (const one of going) update(cards.get(one.run), one, believed);
+}
+
+let nothing;
+function idle() {
+  nothing ??= el("p", { class: "summary", id: "idle", text: "No run is going on." });
+  return nothing;
+}
+
+function card(run, act) {
+  const part = (tag, kind) => el(tag, { class: kind });
+  const button = (verb, text, title) =>
+    el("button", { type: "button", class: verb, title, "data-key": `${verb} ${run}`, text, on: { click: () => act(verb, run) } });
+  const made = {
+    headline: part("p", "summary"),
+    left: part("p", "left"),
+    bar: el("progress", { max: "1000", "aria-label": "Progress of the run" }),
+    active: part("ul", "active"),
+    next: part("p", "fine"),
+    stopping: el("p", { class: "stopping", role: "status" }),
+    buttons: el("p", { class: "buttons" },
+      button("pause", "Pause", "After the frame in progress; lamps off; can be resumed"),
+      button("abort", "Abort", "Now; lamps off; the frame in progress is lost; can be resumed")),
+  };
+  const { headline, left, bar, buttons, stopping, active, next } = made;
+  made.root = el("div", { class: "going" }, headline, left, bar, buttons, stopping, active, next);
+  return made;
+}
+
+function update(made, one, believed) {
+  say(made.headline, `${believed ? "Running" : "Was running"}: ${one.sequence} — ${one.good} of ${one.asked} frames`);
+  say(made.left, left(one, believed));
+  const whole = (one.elapsed_s ?? 0) + (one.left_s ?? 0);
+  made.bar.value = one.left_s === null || !whole ? (1000 * one.good) / one.asked : (1000 * one.elapsed_s) / whole;
+  const words = { abort: "Abort has been asked for: lamps off first.", pause: "Pause has been asked for: it ends after the frame in progress." };
+  say(made.stopping, words[one.stopping] ?? "");
+  show(made.stopping, Boolean(one.stopping));
+  while (made.active.children.length > one.active.length) made.active.lastChild.remove();
+  while (made.active.children.length < one.active.length) made.active.append(row());
+  one.active.forEach((state, at) => fill(made.active.children[at], state));
+  say(made.next, one.next.length ? `Next: ${one.next.join(", ")}` : "");
+}
+
+function left(one, believed) {
+  if (one.left_s === null || one.left_s === undefined) return "time left not known";
+  const fast = one.rate > 1 ? ` (${one.rate} × faster than real: ${brief(one.left_s / one.rate)})` : "";
+  const end = one.left_s > 0 ? "" : " — later than planned";
+  return believed ? `${clockFace(one.left_s)} left${end}${fast}` : `${clockFace(one.left_s)} left when last heard of`;
+}
+
+const row = () => el("li", {}, el("span", { class: "what" }), el("progress", {}), el("span", { class: "fine" }));
+
+function fill(item, state) {
+  const [what, bar, time] = item.children;
+  say(what, state.words + (state.attempt > 1 ? ` (try ${state.attempt})` : ""));
+  bar.max = Math.max(state.expected_s, 0.1);
+  bar.value = Math.min(state.seconds, bar.max);
+  bar.setAttribute("aria-label", state.words);
+  say(time, state.expected_s ? `${brief(state.seconds)} of ${brief(state.expected_s)}` : brief(state.seconds));
+}

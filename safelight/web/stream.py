@@ -1,0 +1,152 @@
+"""What a page is told, as server-sent events.
+
+`tick` comes every second and carries all that must never be old: the server's time, how long ago journal and lamps
+were read, the lamps themselves, and what goes on now. `runs` and `run` come when they have changed. Every message
+stands for itself: a page that reconnects has missed nothing.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from safelight.devices import Observatory
+from safelight.engine.clock import Clock, real_wait, wall_utc
+from safelight.web.journal_watch import JournalWatch, Sight
+from safelight.web.lamp_watch import LampReading, LampWatch, Seen
+from safelight.web.launcher import Launcher
+from safelight.web.place import Place
+
+__all__ = ["Stream"]
+
+_TICK_S = 1.0
+_JOURNAL_LIMIT_S = 8.0
+"""A journal that was read longer ago says nothing about now."""
+
+
+@dataclass
+class Stream:
+    """Feeds every connected page.
+
+    Attributes:
+        boot: changes with every start of the server.
+    """
+
+    place: Place
+    observatory: Observatory
+    clock: Clock
+    journal: JournalWatch
+    lamps: LampWatch
+    launcher: Launcher
+    boot: str
+    closing: bool = False
+    _loop: asyncio.AbstractEventLoop | None = None
+    _waiting: set[asyncio.Event] = field(default_factory=set)
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to watch journal and lamps."""
+        self._loop = loop
+        self.journal.told = self._stirred
+        self.journal.start()
+        self.lamps.start()
+
+    def close(self) -> None:
+        """Let every page go."""
+        self.closing = True
+        self._wake()
+
+    def _stirred(self, before: Sight, after: Sight) -> None:
+        """The journal has been looked at; called in its watch's thread."""
+        self.launcher.look()
+        if before.lamp_mark != after.lamp_mark:
+            self.lamps.hurry()
+        changed = before.runs is not after.runs or before.accounts != after.accounts or before.error != after.error
+        if changed and self._loop is not None:
+            with suppress(RuntimeError):  # the loop has just closed
+                self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        for event in self._waiting:
+            event.set()
+
+    async def follow(self, run: str | None) -> AsyncIterator[bytes]:
+        """The messages for one page.
+
+        Args:
+            run: which one is looked at; None: the one that goes on, or the newest.
+        """
+        changed = asyncio.Event()
+        self._waiting.add(changed)
+        sent: dict[str, Any] = {}
+        try:
+            with self.journal.watching(run):
+                # A browser that reconnects by itself waits so long, ms.
+                yield b"retry: 1000\n\n"
+                while not self.closing:
+                    sight = self.journal.sight
+                    yield _message("tick", self.tick(sight))
+                    for name, value in self._news(sight, run):
+                        if sent.get(name) is not value:
+                            sent[name] = value
+                            yield _message(name, value)
+                    changed.clear()
+                    await real_wait(changed, _TICK_S)
+        finally:
+            self._waiting.discard(changed)
+
+    def _news(self, sight: Sight, run: str | None) -> list[tuple[str, Any]]:
+        shown = run or sight.present
+        account = sight.accounts.get(shown) if shown else None
+        news: list[tuple[str, Any]] = [("runs", sight.runs)]
+        return [*news, ("run", account.facts)] if account is not None else news
+
+    def tick(self, sight: Sight) -> dict[str, Any]:
+        """All that is true at this moment only."""
+        now_s = self.clock.now()
+        going = [account.now(now_s) for run, account in sight.accounts.items() if run in sight.owners]
+        return {
+            "time": wall_utc().isoformat(timespec="milliseconds"),
+            "boot": self.boot,
+            "observatory": self.observatory.name,
+            "home": str(self.place.home),
+            "speed": self.place.speed,
+            "journal": {
+                "age_s": round(now_s - sight.at_s, 1),
+                "limit_s": _JOURNAL_LIMIT_S,
+                "error": sight.error,
+            },
+            "lamps": self._lamps(self.lamps.reading, now_s),
+            "going": going,
+            "present": sight.present,
+            "guards": [{name: guard.get(name) for name in ("pid", "run", "doing")} for guard in sight.guards],
+            "notices": list(self.launcher.notices),
+        }
+
+    def _lamps(self, reading: LampReading | None, now_s: float) -> dict[str, Any]:
+        if reading is None:
+            never = [{"name": name, "state": "unknown", "last": None} for name in self.observatory.lamps.units]
+            return {"age_s": None, "limit_s": self.lamps.limit_s, "error": None, "lamps": never}
+        return {
+            "age_s": round(now_s - reading.at_s, 2),
+            "time": reading.time.isoformat(timespec="milliseconds"),
+            "limit_s": self.lamps.limit_s,
+            "error": reading.error,
+            "lamps": [_lamp(name, seen) for name, seen in reading.lamps.items()],
+        }
+
+
+def _lamp(name: str, seen: Seen) -> dict[str, Any]:
+    return {
+        "name": name,
+        "state": seen.state,
+        "since": seen.since.isoformat(timespec="milliseconds"),
+        "exact": seen.exact,
+        "last": seen.last and {"state": seen.last[0], "time": seen.last[1].isoformat(timespec="milliseconds")},
+    }
+
+
+def _message(event: str, value: Mapping[str, Any] | tuple[Any, ...]) -> bytes:
+    # JSON has no bare line ends, so that nothing in a name can begin another message.
+    return f"event: {event}\ndata: {json.dumps(value, allow_nan=False)}\n\n".encode()

@@ -1,0 +1,248 @@
+"""The whole observatory on one machine: simulated hardware, a broker of our own, unmodified actors between them."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safelight.devices import Observatory, load_observatory
+from tests.clu.broker import RabbitNode
+from tests.clu.ccd import Archon
+from tests.clu.hardware import Mask, Motor, Pwi4, Wago
+from tests.dli.dli_server import DliServer
+from tests.dli.hosting import Host, Listener
+
+HERE = Path(__file__).parent
+ENVIRONMENT = HERE.parents[1] / ".venv-actors"
+SPECTROGRAPHS = ("sp1", "sp2", "sp3")
+TELESCOPES = ("sci", "spec", "skye", "skyw")
+ACTORS = ("nps", "ieb", "scp", "pwi")
+
+
+@dataclass
+class Hardware:
+    """All simulated hardware; attributes are the truth."""
+
+    switch: DliServer = field(default_factory=DliServer)
+    telescopes: dict[str, Pwi4] = field(default_factory=lambda: {name: Pwi4() for name in TELESCOPES})
+    shutters: dict[str, Motor] = field(default_factory=lambda: {name: Motor() for name in SPECTROGRAPHS})
+    doors: dict[str, tuple[Motor, Motor]] = field(
+        default_factory=lambda: {name: (Motor(open=True, inverted=True), Motor(open=True)) for name in SPECTROGRAPHS}
+    )
+    wagos: dict[str, Wago] = field(default_factory=lambda: {name: Wago() for name in SPECTROGRAPHS})
+    archons: dict[str, Archon] = field(default_factory=lambda: {name: Archon() for name in SPECTROGRAPHS})
+    mask: Mask = field(default_factory=Mask)
+
+    @property
+    def _parts(self) -> list[Listener]:
+        doors = [door for pair in self.doors.values() for door in pair]
+        return [
+            self.switch, *self.telescopes.values(), *self.shutters.values(), *doors,
+            *self.wagos.values(), *self.archons.values(), self.mask,
+        ]  # fmt: skip
+
+    async def start(self) -> None:
+        """Put everything on the network."""
+        for part in self._parts:
+            await part.start()
+
+    async def stop(self) -> None:
+        """Take everything off the network."""
+        for part in self._parts:
+            await part.stop()
+
+    def heal(self) -> None:
+        """Lamps off, shutters closed, nothing stuck."""
+        self.switch.heal()
+        for shutter in self.shutters.values():
+            shutter.stuck, shutter.open = False, False
+            shutter.moves.clear()
+        for telescope in self.telescopes.values():
+            telescope.park()
+        self.mask.stuck = False
+
+
+class Bench:
+    """Hardware, broker and actors; made once, and healed between tests."""
+
+    def __init__(self, folder: Path, template: str = "sdR-{hemisphere}-{ccd}-{exposure_no:08d}.fits") -> None:
+        self.folder = folder
+        self.data = folder / "spectro"
+        self.data.mkdir(parents=True)
+        (self.data / "nextExposureNumber").write_text("1")
+        self.template = template
+        self.host = Host()
+        self.hardware = Hardware()
+        self.broker = RabbitNode(folder / "rabbit")
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        try:
+            self.host.call(self.hardware.start())
+            self.broker.start()
+            self.start_actors(ACTORS)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End everything, each by its own process id."""
+        for name in list(self._processes):
+            self.kill_actors(name)
+        self.broker.close()
+        self.host.call(self.hardware.stop())
+        self.host.close()
+
+    def start_actors(self, names: Iterable[str]) -> None:
+        """Start processes with actors, and wait until their actors listen."""
+        started = [self._start(name) for name in names]
+        deadline = time.monotonic() + 90  # noqa: TID251 - real programs take real time
+        for name, ready in started:
+            while not ready.exists():
+                if self._processes[name].poll() is not None or time.monotonic() > deadline:  # noqa: TID251
+                    raise RuntimeError(f"{name}: {(self.folder / f'{name}.log').read_text()[-3000:]}")
+                time.sleep(0.1)  # noqa: TID251
+
+    def kill_actors(self, name: str) -> None:
+        """Kill one process with its actors."""
+        process = self._processes.pop(name)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=30)
+
+    def freeze(self, name: str) -> None:
+        """Stop the time of one process with actors."""
+        os.killpg(self._processes[name].pid, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        """Let it go on."""
+        os.killpg(self._processes[name].pid, signal.SIGCONT)
+
+    def heal(self) -> None:
+        """Make everything as it was at the beginning: broker up, actors running, lamps off, shutters closed."""
+        self.hardware.heal()
+        if not self.broker.up:
+            self.broker.start()
+            for name in list(self._processes):
+                self.kill_actors(name)
+        self.start_actors([name for name in ACTORS if name not in self._processes])
+
+    def _start(self, name: str) -> tuple[str, Path]:
+        config = self.folder / f"{name}.json"
+        config.write_text(json.dumps(getattr(self, f"_{name}")()))
+        ready = config.with_suffix(".ready")
+        ready.unlink(missing_ok=True)
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                [str(ENVIRONMENT / "bin" / "python"), str(HERE / "run_actors.py"), str(config)],
+                env={
+                    "PATH": os.environ.get("PATH", ""),
+                    "HOME": str(self.folder),
+                    "OBSERVATORY": "LCO",
+                    "TMPDIR": str(self.folder),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd=self.folder,
+            )
+        return name, ready
+
+    # ---- what each actor is told
+
+    def _actor(self, name: str) -> dict[str, Any]:
+        return {"name": name, "host": "127.0.0.1", "port": self.broker.port}
+
+    def _nps(self) -> list[Any]:
+        switch = self.hardware.switch
+        login = {"host": "127.0.0.1", "port": switch.port, "user": switch.user, "password": switch.password}
+        nps = {"type": "dli", "init_parameters": login}
+        return [["lvmnps", {"actor": self._actor("lvmnps.calib"), "nps": nps}]]
+
+    def _ieb(self) -> list[Any]:
+        from_file = ENVIRONMENT.glob("lib/python3*/site-packages/lvmieb/etc/schema.json")
+        schema = str(next(iter(from_file)))
+        return [["lvmieb", self._ieb_of(name) | {"actor": {**self._actor(f"lvmieb.{name}"), "schema": schema}}]
+                for name in SPECTROGRAPHS]  # fmt: skip
+
+    def _ieb_of(self, name: str) -> dict[str, Any]:
+        left, right = self.hardware.doors[name]
+        motors = {"shutter": self.hardware.shutters[name], "hartmann_left": left, "hartmann_right": right}
+        relays = {"shutter": (512, "NC"), "hartmann_left": (514, "NO"), "hartmann_right": (515, "NO")}
+        return {
+            "enabled_specs": [name],
+            "specs": {
+                name: {
+                    "wago": {"address": "127.0.0.1", "port": self.hardware.wagos[name].port},
+                    "motor_controllers": {
+                        what: {"host": "127.0.0.1", "port": motor.port} for what, motor in motors.items()
+                    },
+                    "pressure": {},
+                }
+            },
+            "wago_modules": {
+                "DO": {
+                    "model": "750-530",
+                    "mode": "coil",
+                    "channels": 8,
+                    "devices": {
+                        what: {"address": place, "type": "relay", "category": "relays", "relay_type": sort}
+                        for what, (place, sort) in relays.items()
+                    },
+                }
+            },
+        }
+
+    def _scp(self) -> list[Any]:
+        return [["lvmscp", self._scp_of(name)] for name in SPECTROGRAPHS]
+
+    def _scp_of(self, name: str) -> dict[str, Any]:
+        cameras = [f"{camera}{name[-1]}" for camera in "rbz"]
+        detector = {"serial": "none", "taps": 4, "gain": [2.7] * 4, "readnoise": [3.0] * 4, "type": "STA4850"}
+        controller = {
+            "host": "127.0.0.1",
+            "port": self.hardware.archons[name].port,
+            "lvmieb": f"lvmieb.{name}",
+            "detectors": dict.fromkeys(cameras, detector),
+        }
+        return {
+            "enabled_controllers": [name],
+            "controllers": {name: controller},
+            "lvmnps": "lvmnps.calib",
+            "files": {"data_dir": str(self.data), "template": self.template, "write_engine": "astropy"},
+            "actor": {**self._actor(f"lvmscp.{name}"), "schema": "etc/schema.json"},
+        }
+
+    def _pwi(self) -> list[Any]:
+        actors: list[Any] = [
+            ["lvmpwi", {"actor": self._actor(f"lvm.{name}.pwi"), "pwi4_port": telescope.port}]
+            for name, telescope in self.hardware.telescopes.items()
+        ]
+        fibsel = {**self._actor("lvm.spec.fibsel"), "motor_port": self.hardware.mask.port}
+        return [*actors, ["fibsel", {"actor": fibsel}]]
+
+    # ---- what we are told
+
+    def observatory(self, *, second_path: bool = True, **changes: Any) -> Observatory:
+        """The shipped document `lvm`, with the addresses of this bench and times that suit its hardware."""
+        plain = load_observatory("lvm").model_dump(mode="json")
+        broker = {"host": "127.0.0.1", "port": self.broker.port}
+        for part in ("telescopes", "lamps", "spectrographs", "fibsel"):
+            plain[part]["options"]["broker"] = broker
+        switch = self.hardware.switch
+        login = {"host": "127.0.0.1", "port": switch.port, "user": switch.user, "password": switch.password}
+        plain["lamps"]["second_path"] = {"driver": "dli", "options": login} if second_path else None
+        plain["spectrographs"]["options"]["data_root"] = str(self.data)
+        plain["spectrographs"]["readout_s"] = 6.0
+        plain["telescopes"]["slew_deg_per_s"] = 30.0
+        plain["telescopes"]["settle_s"] = 1.0
+        plain["fibsel"]["steps_per_s"] = 15000.0
+        for unit in plain["lamps"]["units"].values():
+            unit["warmup_s"] = 1.0
+        plain["name"] = "lvm-bench"
+        return Observatory.model_validate(plain | changes)

@@ -1,0 +1,267 @@
+"""What goes wrong with real actors: nothing hangs, nothing is believed that was not read back."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from safelight.devices import (
+    DeviceDisconnected,
+    DeviceFailed,
+    Devices,
+    DeviceUnknown,
+    ExposureOrder,
+    Observatory,
+)
+from safelight.engine.clock import Clock
+from safelight.engine.safing import Safing
+from tests.clu.bench import Bench
+from tests.clu.conftest import connected
+
+Run = Callable[[Any], Any]
+
+CLOCK = Clock()
+
+
+def safing_on(devices: Devices, observatory: Observatory) -> Safing:
+    """Safing as a run has it."""
+    return Safing(
+        lamps=devices.lamps,
+        second=devices.second_lamps,
+        clock=CLOCK,
+        waits_s=(0.25, 0.5, 1.0),
+        try_s=observatory.deadlines.deadline_s("safing", observatory.lamps.off_s),
+    )
+
+
+def test_actor_killed_in_mid_command(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """An actor that dies while it switches leaves the outcome unknown; the second path darkens what it lit."""
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path) as devices:
+            await devices.lamps.on("Argon")
+            bench.hardware.switch.slow_s = 1.0
+            lighting = asyncio.create_task(devices.lamps.on("Neon"))
+            await CLOCK.sleep(0.5)
+            bench.kill_actors("nps")
+            with pytest.raises((DeviceUnknown, DeviceFailed)):
+                await lighting
+            bench.hardware.switch.slow_s = 0.0
+            lamps = await safing_on(devices, bench.observatory()).all_lamps()
+            assert set(lamps.values()) == {"off"}
+
+    run(scene())
+    assert bench.hardware.switch.lit() == set()
+
+
+def test_broker_stopped_with_a_lamp_on(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """Without a broker every lamp is darkened by the second path, in seconds."""
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path) as devices:
+            await devices.lamps.on("Argon")
+            bench.broker.kill()
+            began = CLOCK.now()
+            lamps = await safing_on(devices, bench.observatory()).all_lamps()
+            assert set(lamps.values()) == {"off"}
+            assert CLOCK.now() - began < 6.0
+
+    run(scene())
+    assert bench.hardware.switch.lit() == set()
+
+
+def test_frozen_actor(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """A frozen actor obeys a timed-out ON when it wakes, and then the OFFs that waited behind it."""
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path) as devices:
+            bench.freeze("nps")
+            try:
+                with pytest.raises(DeviceUnknown):
+                    await devices.lamps.on("Argon")
+                with pytest.raises(DeviceUnknown):
+                    await devices.lamps.off("Argon")
+                second = devices.second_lamps
+                assert second is not None
+                assert (await second.status())["Argon"] == "off"
+            finally:
+                bench.thaw("nps")
+            await CLOCK.sleep(1.5)
+            assert (await devices.lamps.status())["Argon"] == "off"
+
+    run(scene())
+    assert bench.hardware.switch.lit() == set()
+    assert bench.hardware.switch.switched[-1] == ("Argon", False)
+
+
+def test_switch_refuses_and_is_slow(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """A switch that refuses is a failure with its reason; a slow one is a failure or unknown, within the deadline."""
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path) as devices:
+            bench.hardware.switch.broken = True
+            with pytest.raises(DeviceFailed, match="500"):
+                await devices.lamps.on("Argon")
+            with pytest.raises(DeviceFailed, match="500"):
+                await devices.lamps.off("Argon")
+            bench.hardware.switch.broken = False
+            bench.hardware.switch.slow_s = 10.0
+            began = CLOCK.now()
+            with pytest.raises((DeviceFailed, DeviceUnknown)):
+                await devices.lamps.off("Argon")
+            assert CLOCK.now() - began < 6.0
+
+    run(scene())
+
+
+def test_wrong_credentials_at_the_second_path(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """Where neither path works the lamp is unknown, never off, and the reason is told."""
+    plain = bench.observatory().model_dump(mode="json")
+    plain["lamps"]["second_path"]["options"]["password"] = "wrong"  # noqa: S105
+    observatory = Observatory.model_validate(plain)
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path, lamps=observatory.lamps) as devices:
+            await devices.lamps.on("Argon")
+            bench.kill_actors("nps")
+            second = devices.second_lamps
+            assert second is not None
+            with pytest.raises(DeviceFailed, match="password"):
+                await second.off("Argon")
+            lamps = await safing_on(devices, observatory).all_lamps()
+            assert set(lamps.values()) == {"unknown"}
+
+    run(scene())
+
+
+def test_lamp_done_that_is_not_done(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """A relay that does not move is told: an ON is unknown, an OFF reads back as on."""
+    bench.hardware.switch.stuck.add("Argon")
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path) as devices:
+            with pytest.raises(DeviceUnknown, match="does not read it as on"):
+                await devices.lamps.on("Argon")
+            assert (await devices.lamps.status())["Argon"] == "off"
+            for outlet in bench.hardware.switch.outlets:
+                outlet.relay = outlet.state = outlet.name == "Argon"
+            await devices.lamps.off("Argon")
+            assert (await devices.lamps.status())["Argon"] == "on"
+
+    run(scene())
+
+
+def test_dead_man(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """A lamp is darkened by the actor itself when its lease has passed, whoever is gone by then."""
+    plain = bench.observatory().model_dump(mode="json")
+    plain["lamps"]["units"]["Argon"]["longest_on_s"] = 2.0
+    observatory = Observatory.model_validate(plain)
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path, lamps=observatory.lamps) as devices:
+            await devices.lamps.on("Argon")
+            assert bench.hardware.switch.lit() == {"Argon"}
+
+    run(scene())
+
+    async def later() -> None:
+        await CLOCK.sleep(2.5)
+
+    run(later())
+    assert bench.hardware.switch.lit() == set()
+
+
+def test_two_clients(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """What another client does to a lamp in between is read back, not what was acknowledged."""
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path) as ours, connected(bench, tmp_path) as theirs:
+            await ours.lamps.on("Argon")
+            await theirs.lamps.off("Argon")
+            assert (await ours.lamps.status())["Argon"] == "off"
+
+    run(scene())
+
+
+def test_shutter_stuck_closed(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """A shutter that never opened makes the exposure fail, although the actors say done; all are idle afterwards."""
+    bench.hardware.shutters["sp2"].stuck = True
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path) as devices:
+            with pytest.raises(DeviceFailed, match="shutter is closed while it integrates"):
+                await devices.spectrographs.expose(ExposureOrder("arc", 6.0, "arc-1"))
+            status = await devices.spectrographs.status()
+            assert {(seen.activity, seen.shutter) for seen in status.values()} == {("idle", "closed")}
+
+    run(scene())
+
+
+def test_shutter_stuck_open_in_a_dark(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """A spectrograph with an open shutter does not begin a dark; abort closes it."""
+    bench.hardware.shutters["sp1"].open = True
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path) as devices:
+            with pytest.raises(DeviceFailed, match="shutter open"):
+                await devices.spectrographs.expose(ExposureOrder("dark", 6.0, "dark-1"))
+            await devices.spectrographs.abort()
+            assert {seen.shutter for seen in (await devices.spectrographs.status()).values()} == {"closed"}
+
+    run(scene())
+    assert not bench.hardware.shutters["sp1"].open
+
+
+def test_spectrograph_actor_killed_in_mid_exposure(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """An actor that dies while it integrates is noticed; abort closes the shutters that it left open."""
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path) as devices:
+            exposing = asyncio.create_task(devices.spectrographs.expose(ExposureOrder("arc", 60.0, "arc-1")))
+            while not all(shutter.open for shutter in bench.hardware.shutters.values()):
+                await CLOCK.sleep(0.1)
+            bench.kill_actors("scp")
+            with pytest.raises((DeviceUnknown, DeviceFailed)):
+                await exposing
+            assert not any(shutter.open for shutter in bench.hardware.shutters.values())
+
+    run(scene())
+
+
+def test_stuck_mask_and_telescope(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """A motor and a mount that say done and did not move are read back where they are."""
+    bench.hardware.mask.stuck = True
+    bench.hardware.telescopes["sci"].stuck = True
+    before = bench.hardware.mask.steps
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path) as devices:
+            assert devices.fibsel is not None
+            assert devices.telescopes is not None
+            await devices.fibsel.move(before + 1000)
+            assert (await devices.fibsel.status()).steps == before
+            targets = bench.observatory().targets("calibration")
+            await devices.telescopes.goto({"sci": targets["sci"]})
+            where = (await devices.telescopes.status())["sci"].where
+            assert where is not None
+            assert where.alt_deg == pytest.approx(-60.0)
+
+    run(scene())
+
+
+def test_broker_stopped_in_mid_exposure(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """An exposure whose broker dies is unknown at once, not at its end."""
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path) as devices:
+            exposing = asyncio.create_task(devices.spectrographs.expose(ExposureOrder("dark", 60.0, "dark-1")))
+            await CLOCK.sleep(2.0)
+            began = CLOCK.now()
+            bench.broker.kill()
+            with pytest.raises(DeviceDisconnected):
+                await exposing
+            assert CLOCK.now() - began < 4.0
+
+    run(scene())

@@ -1,0 +1,261 @@
+"""One run at a time, and stopping it from elsewhere."""
+
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from safelight.engine import tables
+from safelight.engine.clock import wall_utc
+from safelight.engine.control import ask, running
+from safelight.engine.errors import RunRefused
+from safelight.engine.journal import Journal
+from safelight.engine.lock import Lock, owner_of, process_started
+from tests.crash.check import assert_whole, rows_of
+from tests.crash.crashes import Case, Warm, small_observatory
+
+MakeCase = Callable[..., Case]
+
+DEMO = ["bias-001", "Quartz-120s-001"]
+
+
+@pytest.fixture
+def journal(url: str) -> Iterator[Journal]:
+    """An open journal of either kind."""
+    opened = Journal(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def other() -> Iterator[Warm]:
+    """A second warm process, for runs beside each other."""
+    with Warm.started() as process:
+        yield process
+
+
+def lock_of(journal: Journal, **changes: Any) -> None:
+    """A lock as another process has left it: of a living one, on this host, unless changed."""
+    parent = os.getppid()
+    now = wall_utc().isoformat(timespec="seconds")
+    values = {
+        "observatory": "small",
+        "run": "their-run",
+        "host": socket.gethostname(),
+        "pid": parent,
+        "process_started": process_started(parent),
+        "since": "2026-01-02T03:04:05+00:00",
+        "beat": now,
+    }
+    journal.write(sa.insert(tables.locks), values | changes)
+    journal.commit()
+
+
+def ago(seconds: float) -> str:
+    """A time in the past."""
+    return (wall_utc() - timedelta(seconds=seconds)).isoformat(timespec="seconds")
+
+
+# ---- the lock
+
+
+def test_taken_and_let_go(journal: Journal) -> None:
+    """A lock is the run's while it is held, and nobody's afterwards."""
+    lock = Lock.take(journal, "small", "my-run")
+    owner = owner_of(journal, "small")
+    assert owner is not None
+    assert (owner.run, owner.pid, owner.alive) == ("my-run", os.getpid(), True)
+    assert lock.taken_from is None
+    lock.release()
+    assert owner_of(journal, "small") is None
+
+
+def test_a_living_owner_keeps_it(journal: Journal) -> None:
+    """A living owner's lock is refused with whose it is and since when, and stays as it is."""
+    lock_of(journal)
+    before = owner_of(journal, "small")
+    with pytest.raises(RunRefused) as refused:
+        Lock.take(journal, "small", "my-run")
+    for words in ("their-run", f"process {os.getppid()}", "since 2026-01-02T03:04:05", "safelight abort their-run"):
+        assert words in str(refused.value)
+    assert owner_of(journal, "small") == before
+    Lock.take(journal, "another-observatory", "my-run").release()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pid": 2**22 + 1, "process_started": "x-1"},
+        {"process_started": "another-start"},
+        {"process_started": ""},
+        {"host": "elsewhere", "beat": ago(3600)},
+    ],
+    ids=["no such process", "its number was given again", "never known", "another host that is silent"],
+)
+def test_a_dead_owner_loses_it(journal: Journal, changes: dict[str, Any]) -> None:
+    """A dead owner's lock is taken over, and it is known from whom."""
+    lock_of(journal, **changes)
+    lock = Lock.take(journal, "small", "my-run")
+    assert lock.taken_from is not None
+    assert lock.taken_from.run == "their-run"
+    owner = owner_of(journal, "small")
+    assert owner is not None
+    assert owner.run == "my-run"
+
+
+def test_another_host_that_beats_keeps_it(journal: Journal) -> None:
+    """Another host's owner is believed as long as its heartbeat is young, whatever runs here under its number."""
+    lock_of(journal, host="elsewhere", process_started="x", beat=ago(20))
+    with pytest.raises(RunRefused, match="elsewhere"):
+        Lock.take(journal, "small", "my-run")
+
+
+def test_a_zombie_is_dead() -> None:
+    """A process that has died and was not yet waited for counts as dead."""
+    child = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    try:
+        assert child.stdout is not None
+        child.stdout.read()
+        while process_started(child.pid):
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert Path(f"/proc/{child.pid}").exists()
+    finally:
+        child.communicate()
+
+
+def test_only_the_owner_lets_go(journal: Journal) -> None:
+    """A run whose lock was taken over meanwhile does not take it from its new owner."""
+    lock = Lock.take(journal, "small", "my-run")
+    journal.write(sa.update(tables.locks), {"run": "their-run"})
+    journal.commit()
+    lock.release()
+    owner = owner_of(journal, "small")
+    assert owner is not None
+    assert owner.run == "their-run"
+
+
+@pytest.mark.parametrize("verbs", [("run", "run"), ("resume", "resume"), ("run", "resume")])
+def test_two_at_the_same_instant(warm: Warm, other: Warm, case: Case, tmp_path: Path, verbs: tuple[str, str]) -> None:
+    """Of two that start at the same instant one runs, and the other is refused, and has touched nothing."""
+    if "resume" in verbs:
+        assert warm.do(case.job("run", at={"what": "commit", "n": 26, "do": "kill"})).killed
+    runs_before = {row["run"] for row in rows_of(case.journal, tables.runs)} if "resume" in verbs else set()
+    gate = tmp_path / "gate"
+    gate.touch()
+    with gate.open() as closed:
+        fcntl.flock(closed, fcntl.LOCK_EX)
+        for process, verb in zip((warm, other), verbs, strict=True):
+            process.begin(case.job(verb, gate=str(gate), request={"speed": 200}))
+    ended = [warm.end(), other.end()]
+    outcomes = sorted(end.outcome for end in ended)
+    assert outcomes == ["RunRefused", "done"], ended
+    winner = next(end for end in ended if end.outcome == "done")
+    loser = next(end for end in ended if end.outcome != "done")
+    assert "in use by run" in loser.answer["words"] or "is going on" in loser.answer["words"]
+    assert winner.answer["run"] in loser.answer["words"]
+    assert_whole(case, winner.answer["run"], DEMO)
+    rows = {row["run"] for row in rows_of(case.journal, tables.runs)}
+    assert rows == runs_before | {winner.answer["run"]}
+    assert {path.name for path in case.frames.iterdir()} == rows
+
+
+def test_a_killed_runs_lock_is_taken_over(warm: Warm, case: Case) -> None:
+    """After a kill another run begins at once, lamps off first, and the killed one can still be resumed."""
+    assert warm.do(case.job("run", at={"what": "during move", "n": 3, "do": "kill"})).killed
+    assert case.burning() == ["Quartz"]
+    (lock,) = rows_of(case.journal, tables.locks)
+    assert lock["run"] == rows_of(case.journal, tables.runs)[0]["run"]
+    second = warm.do(case.job("run"))
+    assert second.outcome == "done"
+    assert_whole(case, second.answer["run"], DEMO)
+    first = warm.do(case.job("resume"))
+    assert first.answer["run"] == lock["run"]
+    assert_whole(case, lock["run"], DEMO)
+
+
+# ---- stopping from elsewhere
+
+
+def asked(case: Case, word: str, run: str | None = None) -> str:
+    """Ask from this process; returns which run was asked."""
+    journal = Journal(case.journal, create=False)
+    try:
+        return ask(journal, run, word).run
+    finally:
+        journal.close()
+
+
+@pytest.mark.parametrize(("word", "outcome"), [("abort", "aborted"), ("pause", "paused")])
+def test_stopped_from_elsewhere(warm: Warm, case: Case, word: str, outcome: str) -> None:
+    """A request in the journal ends the run as it says, tells who asked, is marked as obeyed; the run is resumable."""
+    warm.begin(case.job("run", tell=True, request={"speed": 60}))
+    run = warm.until("state.started", kind="lamp-warmup")["run"]
+    assert asked(case, word) == run
+    ended = warm.end()
+    assert ended.outcome == outcome
+    assert f"{word} was asked for by" in ended.answer["reason"]
+    assert f"process {os.getpid()}" in ended.answer["reason"]
+    assert case.burning() == []
+    (request,) = rows_of(case.journal, tables.control)
+    assert (request["run"], request["word"]) == (run, word)
+    assert request["obeyed"] is not None
+    assert warm.do(case.job("resume")).outcome == "done"
+    assert_whole(case, run, DEMO)
+
+
+def test_an_old_request_stops_no_later_segment(warm: Warm, case: Case) -> None:
+    """A request that came too late for a run does not stop its resume."""
+    warm.begin(case.job("run", tell=True, request={"speed": 60}))
+    run = warm.until("state.started", kind="lamp-warmup")["run"]
+    for word in ("abort", "abort", "pause"):
+        assert asked(case, word) == run
+    assert warm.end().outcome == "aborted"
+    journal = Journal(case.journal)
+    values = {"run": run, "time": ago(1), "word": "abort", "who": "somebody, too late"}
+    journal.write(sa.insert(tables.control), values)
+    journal.commit()
+    journal.close()
+    assert warm.do(case.job("resume", request={"speed": 60})).outcome == "done"
+    assert_whole(case, run, DEMO)
+
+
+def test_nothing_is_running(journal: Journal) -> None:
+    """Asking where nothing runs, or for a run that does not, is refused; a dead owner does not count."""
+    lock_of(journal, process_started="dead")
+    assert running(journal) == []
+    with pytest.raises(RunRefused, match="no run is running"):
+        ask(journal, None, "abort")
+    with pytest.raises(RunRefused, match="run their-run is not running"):
+        ask(journal, "their-run", "abort")
+    assert journal.read(sa.select(tables.control)) == []
+
+
+def test_several_are_running(journal: Journal) -> None:
+    """Where several run one has to be named, and only that one is asked."""
+    lock_of(journal)
+    lock_of(journal, observatory="large", run="another-run")
+    with pytest.raises(RunRefused, match=r"name one: .*their-run"):
+        ask(journal, None, "abort")
+    assert ask(journal, "another-run", "pause").run == "another-run"
+    assert [row["run"] for row in journal.read(sa.select(tables.control))] == ["another-run"]
+
+
+def test_two_observatories_at_once(warm: Warm, other: Warm, make_case: MakeCase, tmp_path: Path, small: Path) -> None:
+    """Runs on two observatories with one journal do not hold each other up, and each hears only its own requests."""
+    one = make_case()
+    two = make_case(observatory=small_observatory(tmp_path, name="second"), journal=one.journal)
+    warm.begin(one.job("run", tell=True, request={"speed": 60}))
+    other.begin(two.job("run", tell=True, request={"speed": 60}))
+    first = warm.until("state.started", kind="lamp-warmup")["run"]
+    second = other.until("state.started", kind="lamp-warmup")["run"]
+    assert asked(one, "abort", second) == second
+    assert (other.end().outcome, warm.end().outcome) == ("aborted", "done")
+    assert_whole(one, first, DEMO)

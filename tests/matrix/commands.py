@@ -1,0 +1,217 @@
+"""Commands of `safelight` as processes, from a warm start: what they print, how they end, what the switch says."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.matrix.bench import Disk, expected, frames_on, outlets
+from tests.matrix.wall import now, pause
+
+__all__ = ["Command", "Commands", "Home"]
+
+LONGEST_S = 60.0
+"""What takes longer hangs."""
+_LOOK_S = 0.002
+
+
+class Commands:
+    """The warm process; one command at a time."""
+
+    def __init__(self) -> None:
+        script = Path(__file__).with_name("warm_cli.py")
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error", "COLUMNS": "100"}
+        self._process = subprocess.Popen(
+            [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment
+        )
+        self._rest = b""
+        self.child = 0
+
+    @classmethod
+    @contextmanager
+    def warm(cls) -> Iterator["Commands"]:
+        """One for as long as the body takes."""
+        commands = cls()
+        try:
+            yield commands
+        finally:
+            commands.close()
+
+    def close(self) -> None:
+        """End it; a command that still runs is killed."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        if self.child:
+            with suppress(ProcessLookupError):
+                os.kill(self.child, signal.SIGKILL)
+        self._process.wait(LONGEST_S)
+        self._process.stdout.close()
+
+    def start(self, home: "Home", *words: str) -> "Command":
+        """Start a command."""
+        assert self._process.stdin is not None
+        job = {
+            "words": words,
+            "environment": {"SAFELIGHT_HOME": str(home.path)},
+            "errors": str(home.place / "errors.txt"),
+        }
+        self._process.stdin.write(json.dumps(job).encode() + b"\n")
+        self.child = int(self.hear()["pid"])
+        return Command(self, self.child)
+
+    def hear(self) -> dict[str, Any]:
+        """The next line of the command, or of the warm process."""
+        assert self._process.stdout is not None
+        fd = self._process.stdout.fileno()
+        while b"\n" not in self._rest:
+            if not select.select([fd], [], [], LONGEST_S)[0]:
+                raise AssertionError("the command hangs")
+            got = os.read(fd, 1 << 16)
+            if not got:
+                raise AssertionError("the warm process is gone")
+            self._rest += got
+        line, _, self._rest = self._rest.partition(b"\n")
+        said: dict[str, Any] = json.loads(line)
+        return said
+
+
+@dataclass
+class Command:
+    """A command that runs."""
+
+    of: Commands
+    pid: int
+    run: str = ""
+    code: int | None = None
+    last: Mapping[str, Any] | None = None
+
+    def hear(self) -> Mapping[str, Any] | None:
+        """The next event; None when it has ended."""
+        said = self.of.hear()
+        if "code" in said and "event" not in said:
+            self.code, self.of.child = int(said["code"]), 0
+            return None
+        self.run, self.last = said.get("run", self.run), said
+        return said
+
+    def until(self, met: Callable[[Mapping[str, Any]], bool]) -> bool:
+        """Hear until an event is met; False: it has ended before."""
+        while (said := self.hear()) is not None:
+            if met(said):
+                return True
+        return False
+
+    def until_state(self, state: str) -> bool:
+        """Hear until a state begins (`safing` is told in its own way)."""
+        if state == "safing":
+            return self.until(lambda said: said["event"] == "safing.started")
+        return self.until(lambda said: said["event"] == "state.started" and said["state"] == state)
+
+    def end(self) -> int:
+        """Hear to the end; returns the exit code, or minus the signal."""
+        while self.code is None:
+            self.hear()
+        return self.code
+
+    def send(self, *numbers: signal.Signals) -> None:
+        """Send signals, one right after the other."""
+        for number in numbers:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+
+@dataclass(frozen=True)
+class Home:
+    """A place with a home, a folder for frames, and the observatory that they belong to."""
+
+    place: Path
+    observatory: Path
+
+    @classmethod
+    def make(cls, place: Path, observatory: Path, sequence: Mapping[str, Any], faults: Any = ()) -> "Home":
+        """A new one, with the documents of a run."""
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "sequence.yaml").write_text(yaml.safe_dump(dict(sequence)), encoding="utf-8")
+        (place / "faults.yaml").write_text(yaml.safe_dump([dict(fault) for fault in faults]), encoding="utf-8")
+        return cls(place, observatory)
+
+    @property
+    def path(self) -> Path:
+        """The home itself."""
+        return self.place / "home"
+
+    @property
+    def frames(self) -> Path:
+        """Where each run makes a folder."""
+        return self.place / "frames"
+
+    def run_words(self, speed: float | str) -> tuple[str, ...]:
+        """The command that runs the sequence."""
+        document, observatory = str(self.place / "sequence.yaml"), str(self.observatory)
+        return ("run", document, "--observatory", observatory, *self._same(speed))
+
+    def resume_words(self, speed: float | str) -> tuple[str, ...]:
+        """The command that goes on with the last run."""
+        return ("resume", *self._same(speed))
+
+    def _same(self, speed: float | str) -> tuple[str, ...]:
+        faults = str(self.place / "faults.yaml")
+        return ("--frames", str(self.frames), "--faults", faults, "--speed", str(speed), "--json")
+
+    def lamps(self) -> dict[str, str]:
+        """Each outlet as the switch's file says."""
+        return outlets(self.path)
+
+    def burning(self) -> list[str]:
+        """The lamps that burn."""
+        return [lamp for lamp, state in self.lamps().items() if state != "off"]
+
+    def seconds_until_dark(self, patience_s: float = 10.0) -> float:
+        """Wait until no lamp burns; returns how long that took, s on the wall."""
+        began = now()
+        while self.burning():
+            if now() - began > patience_s:
+                return float("inf")
+            pause(_LOOK_S)
+        return now() - began
+
+    def guards(self) -> list[int]:
+        """The guard processes that say of themselves that they are at work, and are alive."""
+        pids = [int(page.stem.rpartition(".")[2]) for page in (self.path / "guards").glob("*.json")]
+        return [pid for pid in pids if b"safelight.engine.guard" in _command_of(pid)]
+
+    def wait_for_guards_to_end(self, patience_s: float = 10.0) -> None:
+        """Return when no guard is left, or after a while: they are no business of the next command."""
+        began = now()
+        while self.guards() and now() - began < patience_s:
+            pause(0.01)
+
+    def to_the_end(self, commands: Commands, tries: int = 3) -> int:
+        """Resume without faults, in virtual time, until the run is done; returns 0 if it is."""
+        code = -1
+        for _ in range(tries):
+            code = commands.start(self, "finish", str(self.path), str(self.frames)).end()
+            if code == 0:
+                break
+        return code
+
+    def disk(self, run: str, name: str) -> Disk:
+        """The frames of the run, compared with what the sequence asks for."""
+        return frames_on(self.frames / run, expected(name, self.observatory))
+
+
+def _command_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""

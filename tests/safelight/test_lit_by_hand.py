@@ -1,0 +1,144 @@
+"""Lamps lit by hand: watched by guards in processes of their own."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from typer.testing import Result
+
+from safelight.engine import RunRefused, tables
+from safelight.engine.errors import GuardError
+from safelight.engine.guardbook import GuardBook, guards
+from safelight.engine.journal import Journal, default_url
+from safelight.engine.watch import Watch
+from safelight.speech import complain
+
+Inside = Callable[..., Result]
+UntilGone = Callable[[int], bool]
+
+
+def lamps(inside: Inside) -> dict[str, str]:
+    """Every lamp as read back."""
+    found: dict[str, str] = json.loads(inside("lamps", "status", "--json").stdout)["lamps"]
+    return found
+
+
+def events(home: Path, lamp: str) -> list[tuple[Any, ...]]:
+    """What the journal has of a lamp outside of runs: action, as seen, who."""
+    table = tables.lamp_events
+    journal = Journal(default_url(home), create=False)
+    rows = journal.read(sa.select(table).where(table.c.run == "", table.c.lamp == lamp).order_by(table.c.id))
+    journal.close()
+    return [(row["action"], row["seen"], row["who"]) for row in rows]
+
+
+def test_the_guards_switch_it_off(inside: Inside, home: Path, safelight: Any, until_gone: UntilGone) -> None:
+    """The command ends, two guards stay, switch the lamp off when its time is over, write that down, and end."""
+    inside("run", "bias", "--speed", "max")
+    lit = safelight("lamps", "on", "neon", "--for", "40", "--speed", "20", "--json")
+    assert lit.returncode == 0, lit.stderr
+    told = json.loads(lit.stdout)
+    assert (told["lamp"], told["lamps"]["Neon"], told["lease_s"], len(told["guards"])) == ("Neon", "on", 40.0, 2)
+    assert "switch it off at" in lit.stderr
+    assert all(until_gone(pid) for pid in told["guards"])
+    assert lamps(inside)["Neon"] == "off"
+    found = events(home, "Neon")
+    assert found[0] == ("on", "on", "hand")
+    assert ("off", "off", "guard") in found[1:]
+    assert list(guards(home)) == []
+
+
+def test_it_is_watched_until_somebody_switches_it_off(inside: Inside, home: Path, until_gone: UntilGone) -> None:
+    """`guard status` shows who watches and how long; when the lamp is switched off by hand, the guards end."""
+    told = json.loads(inside("lamps", "on", "Neon", "--json").stdout)
+    watching = json.loads(inside("guard", "status", "--json").stdout)["guards"]
+    assert {guard["pid"] for guard in watching} == set(told["guards"])
+    assert all(guard["doing"] == "watching" for guard in watching)
+    assert all(7000 < guard["leases"]["Neon"] <= 7200 for guard in watching)
+    assert "Neon for 1 h 59 min at most" in inside("guard", "status").stdout.replace("2 h 00 min", "1 h 59 min")
+    assert not (home / "journal.sqlite").exists()
+    inside("lamps", "off", "Neon")
+    assert all(until_gone(pid) for pid in told["guards"])
+
+
+def test_lighting_again_replaces_the_lease(inside: Inside, home: Path, until_gone: UntilGone) -> None:
+    """A second `lamps on` has new guards with the new time; the old ones end, and the lamp burns on."""
+    first = json.loads(inside("lamps", "on", "Neon", "--for", "600", "--json").stdout)["guards"]
+    second = json.loads(inside("lamps", "on", "Neon", "--for", "900", "--json").stdout)["guards"]
+    assert all(until_gone(pid) for pid in first)
+    assert {guard["pid"] for guard in guards(home)} == set(second)
+    assert lamps(inside)["Neon"] == "on"
+
+
+def test_a_run_takes_over(inside: Inside, home: Path, until_gone: UntilGone) -> None:
+    """A run switches a hand-lit lamp off at its beginning, and the lamp's guards end."""
+    pids = json.loads(inside("lamps", "on", "Neon", "--json").stdout)["guards"]
+    assert inside("run", "bias", "--speed", "max").exit_code == 0
+    assert all(until_gone(pid) for pid in pids)
+    assert lamps(inside)["Neon"] == "off"
+
+
+def test_without_a_guard_no_light(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no guard can be started the lamp stays dark, and the exit code is 3."""
+    monkeypatch.setattr("safelight.engine.watch.sys.executable", "/nonexistent/python")
+    refused = inside("lamps", "on", "Neon")
+    assert isinstance(refused.exception, GuardError)
+    assert complain(refused.exception) == 3
+    assert set(lamps(inside).values()) == {"off"}
+
+
+def test_what_is_not_handed_over_goes_off(inside: Inside, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the guards do not take a lamp over it is switched off, and they end."""
+
+    async def fail(self: Watch) -> None:
+        raise GuardError("no guard has taken the lamp over")
+
+    monkeypatch.setattr(Watch, "hand_over", fail)
+    assert isinstance(inside("lamps", "on", "Neon").exception, GuardError)
+    assert lamps(inside)["Neon"] == "off"
+
+
+def test_a_command_that_dies_leaves_no_lamp(inside: Inside, home: Path, until_gone: UntilGone) -> None:
+    """When the command dies before it has handed the lamp over, the guards switch off that lamp, and no other."""
+    from safelight.engine.bench_top import bench_top  # noqa: PLC0415
+    from safelight.engine.guard import Order  # noqa: PLC0415
+
+    other = json.loads(inside("lamps", "on", "Argon", "--json").stdout)["guards"]
+
+    async def die() -> list[int]:
+        async with bench_top("simulated", home=home) as bench:
+            watch = Watch(Order("by-hand-Neon", home, bench.observatory, keep=True), bench.instrument.clock)  # type: ignore[arg-type]
+            await watch.start()
+            await watch.permit("Neon", 600.0)
+            await bench.light("Neon")
+            pids = watch.pids
+            await watch.abandon()
+            return pids
+
+    pids = asyncio.run(die())
+    assert len(pids) == 2
+    assert all(until_gone(pid) for pid in pids)
+    assert (lamps(inside)["Neon"], lamps(inside)["Argon"]) == ("off", "on")
+    assert {guard["pid"] for guard in guards(home)} == set(other)
+
+
+def test_not_longer_than_it_may_burn(inside: Inside) -> None:
+    """A time that is longer than the lamp bears is refused."""
+    refused = inside("lamps", "on", "Neon", "--for", "8000")
+    assert isinstance(refused.exception, RunRefused)
+    assert "Neon may burn for 7200 s at most" in str(refused.exception)
+
+
+def test_not_beside_the_guards_of_a_run(inside: Inside, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While guards of a past run are at work, they would switch the lamp off: it is not lit, and one is told why."""
+    monkeypatch.setattr("safelight.engine.guardbook._alive", lambda pid: True)  # noqa: ARG005
+    book = GuardBook(home, "a-run")
+    book.say("acting", {"Neon": 60.0}, observatory="simulated")
+    refused = inside("lamps", "on", "Neon")
+    book.close()
+    assert isinstance(refused.exception, RunRefused)
+    assert "the guards of run a-run are at work" in str(refused.exception)

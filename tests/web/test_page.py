@@ -1,0 +1,227 @@
+"""The page in a real browser: what an observer sees at night, and what the buttons do."""
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.web.hosting import SHORT, Server, serving, wait_for
+
+UNKNOWN = '#lamps li[data-state="unknown"]'
+OFF = '#lamps li[data-state="off"]'
+ON = '#lamps li[data-state="on"]'
+
+
+@pytest.fixture
+def controlled(page: Any, server: Server) -> Iterator[Any]:
+    """The page with the token, as `safelight serve` prints its address."""
+    page.goto(f"{server.address}#token={server.token}")
+    page.wait_for_selector(f"{OFF} >> nth=5")
+    yield page
+    if page.locator("button.abort").count():
+        server.change("lamps-off")
+        page.wait_for_selector("#idle")
+
+
+def begin(page: Any, document: str) -> None:
+    """Paste a document and start it, once nothing else holds the observatory."""
+    page.wait_for_selector("#idle")
+    page.select_option("#library", "")
+    page.fill("#document", document)
+    page.click("#start")
+    page.wait_for_selector("button.abort")
+
+
+def test_a_run_is_started_watched_aborted_and_resumed_to_its_end(controlled: Any, server: Server) -> None:
+    """States change under the eyes; an abort darkens the lamp as read back; a resume brings the rest home."""
+    page = controlled
+    begin(page, SHORT)
+    page.wait_for_selector(f"{ON}[data-lamp=Quartz]")
+    assert "ON: Quartz" in page.inner_text("#lamps-summary")
+    assert server.outlets()["Quartz"] == "on"
+    assert re.search(r"\d:\d\d:\d\d left", page.inner_text(".left"))
+    page.wait_for_selector(".active .what:has-text('read out bias-001')")
+    page.wait_for_selector("#log li:has-text('expose bias-001: done')")
+    page.click("button.abort")
+    page.wait_for_selector("#idle")
+    page.wait_for_selector(f"{OFF} >> nth=5")
+    assert set(server.outlets().values()) == {"off"}
+    page.wait_for_selector("#run-facts:has-text('was aborted')")
+    page.click("#resume")
+    page.wait_for_selector("button.abort")
+    page.wait_for_selector("#run-facts:has-text('is done: 2 of 2 frames')", timeout=40_000)
+    page.wait_for_selector("#idle")
+    assert set(server.outlets().values()) == {"off"}
+    assert [(run["status"], run["frames"]) for run in server.runs()[:1]] == [("done", 2)]
+
+
+def test_the_latest_frame_is_shown_with_its_spectrum(controlled: Any, server: Server) -> None:
+    """A frame that has come onto the disk is drawn, found through the journal."""
+    begin(controlled, "name: one\nbiases: {count: 1}\n")
+    controlled.wait_for_selector("#frame-name:has-text('bias-001')")
+    controlled.wait_for_function("document.getElementById('frame-image').naturalWidth > 100")
+    controlled.wait_for_selector("#spectrum polyline")
+    controlled.wait_for_selector("#run-facts:has-text('is done')")
+    assert server.runs()[0]["frames"] == 1
+
+
+def test_pause_ends_after_the_frame_in_progress(controlled: Any, server: Server) -> None:
+    """The page says at once that a pause was asked for, and then that the run is paused."""
+    begin(controlled, SHORT)
+    controlled.wait_for_selector("#log li:has-text('expose bias-001: done')")
+    controlled.click("button.pause")
+    controlled.wait_for_selector(".stopping:has-text('Pause has been asked for')")
+    controlled.wait_for_selector("#run-facts:has-text('is paused')")
+    assert server.runs()[0]["status"] == "paused"
+
+
+def test_lamps_off_works_while_a_run_lights_them(controlled: Any, server: Server) -> None:
+    """The button is never disabled; it darkens every lamp at once, and the run that would light them again ends."""
+    begin(controlled, SHORT)
+    controlled.wait_for_selector(f"{ON}[data-lamp=Quartz]")
+    controlled.click("#lamps-off")
+    controlled.wait_for_selector("#off-words.good:has-text('All lamps off, as read back')")
+    controlled.wait_for_selector("#idle")
+    controlled.wait_for_selector(f"{OFF} >> nth=5")
+    assert set(server.outlets().values()) == {"off"}
+    assert server.runs()[0]["status"] == "aborted"
+
+
+def test_a_watcher_without_the_token_is_asked_for_it(page: Any, server: Server) -> None:
+    """Without the token the page shows everything and changes nothing; a wrong one is said to be wrong."""
+    page.goto(server.address)
+    page.wait_for_selector(f"{OFF} >> nth=5")
+    assert page.inner_text("#control-words") == "Watching only"
+    runs = len(server.runs())
+    page.click("#start")
+    page.fill("#token", "wrong")
+    page.click("#token-use")
+    page.wait_for_selector("#token-trouble:has-text('not right')")
+    page.click("#token-cancel")
+    assert page.is_enabled("#lamps-off")
+    page.click("#lamps-off")
+    page.fill("#token", server.token)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#off-words.good")
+    assert page.inner_text("#control-words") == "In control"
+    assert len(server.runs()) == runs
+
+
+def test_the_token_does_not_stay_in_the_address(controlled: Any, server: Server) -> None:
+    """Neither the address bar nor the history nor a cookie keeps it."""
+    assert controlled.url == server.address
+    assert controlled.context.cookies() == []
+
+
+def test_the_server_is_killed_and_no_lamp_is_taken_for_off(page: Any, small: Path, tmp_path: Path) -> None:
+    """At once a banner, every lamp unknown with when it was last seen; the run goes on; a new server is believed."""
+    home = tmp_path / "home"
+    with serving(home, small, "--speed", "5") as server:
+        page.goto(f"{server.address}#token={server.token}")
+        page.wait_for_selector(f"{OFF} >> nth=5")
+        begin(page, SHORT)
+        page.wait_for_selector(f"{ON}[data-lamp=Quartz]")
+        runner = server.runs()[0]["run"]
+        server.kill()
+        page.wait_for_selector("#banner:has-text('NO CONNECTION')", timeout=4_000)
+        assert page.locator(UNKNOWN).count() == 6
+        assert page.locator(OFF).count() == 0
+        assert "last seen on" in page.inner_text("#lamps li[data-lamp=Quartz]")
+        assert "last seen off" in page.inner_text("#lamps li[data-lamp=Argon]")
+        assert "OLD DATA" in page.title()
+        assert "Was running" in page.inner_text("#now")
+        assert page.is_enabled("#lamps-off")
+        page.click("#lamps-off")
+        page.wait_for_selector("#off-words.bad:has-text('safelight lamps off')")
+        assert server.runs()[0]["status"] == "running"
+        port = server.address.rstrip("/").rpartition(":")[2]
+    with serving(home, small, "--port", port) as server:
+        # The browser comes back by itself.
+        page.wait_for_selector("#banner", state="hidden")
+        page.wait_for_selector(f"button.abort[data-key='abort {runner}']")
+        page.click("button.abort")
+        page.fill("#token", server.token)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#run-facts:has-text('was aborted')")
+        page.wait_for_selector(f"{OFF} >> nth=5")
+
+
+def test_a_server_that_hangs_is_noticed(page: Any, small: Path, tmp_path: Path) -> None:
+    """A connection that stands and brings nothing is no news: within seconds the lamps are unknown."""
+    with serving(tmp_path / "home", small) as server:
+        page.goto(server.address)
+        page.wait_for_selector(f"{OFF} >> nth=5")
+        os.kill(server.process.pid, signal.SIGSTOP)
+        try:
+            page.wait_for_selector("#banner:has-text('NO NEWS')", timeout=6_000)
+            assert page.locator(UNKNOWN).count() == 6
+        finally:
+            os.kill(server.process.pid, signal.SIGCONT)
+        page.wait_for_selector("#banner", state="hidden")
+        page.wait_for_selector(f"{OFF} >> nth=5")
+
+
+def test_lamps_that_can_not_be_read_are_unknown(page: Any, small: Path, tmp_path: Path) -> None:
+    """Where the server lives and the switch does not, the last reading is not passed off as the present."""
+    with serving(tmp_path / "home", small) as server:
+        page.goto(server.address)
+        page.wait_for_selector(f"{OFF} >> nth=5")
+        switch = server.home / "simulated" / "switch.json"
+        switch.parent.mkdir(exist_ok=True)
+        switch.write_text("no switch", encoding="utf-8")
+        page.wait_for_selector(f"{UNKNOWN} >> nth=5")
+        assert "last seen off" in page.inner_text("#lamps li[data-lamp=Argon]")
+        assert "UNKNOWN" in page.inner_text("#strip")
+
+
+HOSTILE = '<img src=x onerror="window.pwned=1">'
+
+
+def test_hostile_names_are_shown_as_text(controlled: Any, server: Server) -> None:
+    """A name that is markup stays a name: in the runs, in the log, in the problems of a document, in the title."""
+    page = controlled
+    page.select_option("#library", "")
+    page.fill("#document", f"'{HOSTILE}': 1\n")
+    page.click("#check")
+    page.wait_for_selector(f"#checked li:has-text('{HOSTILE}')")
+    begin(page, f"name: '{HOSTILE}'\nheader: {{OBSERVER: '<b>x</b>'}}\nbiases: {{count: 1}}\n")
+    page.wait_for_selector(f"#strip-run:has-text('{HOSTILE}')")
+    page.wait_for_selector(f"#run-facts:has-text('{HOSTILE} is done')")
+    page.wait_for_selector(f"#runs li:has-text('{HOSTILE}')")
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("img").count() == 1
+    assert page.locator("main b").count() == 0
+    assert server.runs()[0]["sequence"] == HOSTILE
+
+
+def test_a_page_that_hangs_covers_what_it_shows(page: Any, server: Server) -> None:
+    """Where no script runs any more the browser itself covers the lamps; every event puts that off."""
+    page.goto(server.address)
+    page.wait_for_selector(f"{OFF} >> nth=5")
+    ages = "document.getAnimations().filter(one => one.animationName === 'doubt').map(one => one.currentTime)"
+    assert len(page.evaluate(ages)) == 2
+    assert max(page.evaluate(ages)) < 3000
+    page.evaluate("document.getAnimations().filter(one => one.animationName === 'doubt').forEach(one => one.finish())")
+    assert page.evaluate("getComputedStyle(document.querySelector('#lamps-box .doubt')).opacity") == "1"
+
+
+def test_the_page_can_be_used_by_keyboard_and_on_a_phone(page: Any, server: Server) -> None:
+    """Every control can be reached by Tab and has a name; at 390 pixels nothing has to be scrolled sideways."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(server.address)
+    page.wait_for_selector(f"{OFF} >> nth=5")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    reached = set()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id"))
+    assert {"control", "lamps-off", "library", "check", "start", "no_overlap"} <= reached
+    nameless = "[...document.querySelectorAll('button,input,select,textarea')].filter(one => !one.labels?.length"
+    assert page.evaluate(f"{nameless} && !one.textContent.trim() && !one.ariaLabel).length") == 0
+    box = page.locator("#lamps-off").bounding_box()
+    assert box["y"] + box["height"] <= 844
+    wait_for(lambda: page.title() == "safelight")
