@@ -118,6 +118,12 @@ class Chronicle:
             return "Nothing is left to do"
         return f"`safelight resume {run}`; with --dry-run it only looks at the disk and tells what it would do"
 
+    def _repr_html_(self) -> str:
+        """In a notebook: the graph as it was walked."""
+        from safelight.engine.report import picture_of_chronicle, pinned_plan  # noqa: PLC0415 - only who looks needs it
+
+        return picture_of_chronicle(self, pinned_plan(self.page)).svg
+
     def as_json(self) -> dict[str, Any]:
         """All of it, plain."""
         page = {name: getattr(self.page, name) for name in RunPage.__slots__}

@@ -102,9 +102,6 @@ class Lock:
                 )
             # What was asked of this run before it had the lock came too late for an earlier segment.
             late = (tables.control.c.run == run) & tables.control.c.obeyed.is_(None)
-            journal.write(sa.update(tables.control).where(late), {"obeyed": now})
-            # Whoever asked the run to end was too late for the last segment, and did not mean this one.
-            late = (tables.control.c.run == run) & tables.control.c.obeyed.is_(None)
             journal.write(sa.update(tables.control).where(late), {"obeyed": TOO_LATE})
             if before is None:
                 journal.write(sa.insert(tables.locks), values)

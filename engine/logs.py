@@ -137,7 +137,7 @@ def log_lines(home: Path, run: str, level: str = "debug") -> Iterator[Mapping[st
     for part in (*(part for part in parts if part.exists()), path):
         with part.open(encoding="utf-8") as lines:
             for line in lines:
-                with suppress(ValueError):
+                with suppress(ValueError, KeyError, TypeError):
                     event = json.loads(line)
                     if LEVELS.index(event["level"]) >= LEVELS.index(level):
                         yield event

@@ -72,8 +72,10 @@ class Safing:
         return await self._seen(lamps, lamp)
 
     async def _seen(self, lamps: Lamps, lamp: str) -> LampState:
+        """As read on one path, and not contradicted by the other: a switch that hangs may answer all from memory."""
         state = await self._read(lamps, lamp)
-        if state == "off" and lamps is not self.lamps and await self._read(self.lamps, lamp) == "on":
+        other = self.second if lamps is self.lamps else self.lamps
+        if state == "off" and other is not None and await self._read(other, lamp) == "on":
             return "unknown"
         return state
 

@@ -80,6 +80,7 @@ class Watch:
     _replacing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _restarts: int = 0
     _ended: bool = False
+    _given_up: bool = False
     _wall: Clock = field(default_factory=Clock)
 
     async def start(self) -> None:
@@ -275,13 +276,15 @@ class Watch:
 
     async def _replace(self) -> None:
         """Start another pair; where none can be had nothing may burn."""
-        self._restarts += 1
-        if self._restarts > _RESTARTS:
-            self.on_lost(f"the guard was lost {self._restarts} times")
+        if self._given_up:
             return
+        self._restarts += 1
         try:
+            if self._restarts > _RESTARTS:
+                raise GuardError(f"the guard was lost {self._restarts} times")  # noqa: TRY301 - the same end
             await self._start_some_pair()
         except GuardError as error:
+            self._given_up = True
             self.on_lost(str(error))
         else:
             self.tell("guard.started", pids=[member.pid for member in self._members])

@@ -10,6 +10,7 @@ from safelight.commands import (
     check,
     graph,
     guard,
+    import_gort,
     lamps,
     library,
     log,
@@ -77,3 +78,4 @@ app.command()(by_hand.point)
 app.command()(by_hand.fibsel)
 app.command()(by_hand.expose)
 app.command()(serve.serve)
+app.command("import-gort")(import_gort.import_gort)

@@ -19,7 +19,7 @@ from safelight.states import Shape, StateGraph
 
 __all__ = ["flow"]
 
-_WIDEST, _SLIMMEST = 300.0, 150.0
+_WIDEST, _SLIMMEST = 330.0, 150.0
 _EDGE = 24.0
 _LINE = 15.0
 _WRITTEN = {"handover": "handover", "overlap": "beside each other", "sweep": "sweep"}
@@ -73,8 +73,7 @@ class _Flow:
 
     def _sizes(self) -> Sizes:
         steps = [state for state in self.graph.states if state.shape is Shape.ATOMIC and state.parent is not None]
-        lines = max((len(self.notes[state.id]) for state in steps), default=0)
-        widths = [svg.width_px(label(state), 12, bold=True) + 40 for state in steps]
+        widths = [svg.width_px(label(state), 12, bold=True) + 46 for state in steps]
         widths += [svg.width_px(words, 11) + 40 for state in steps for words in self.notes[state.id]]
         width = min(_WIDEST, max(_SLIMMEST, *widths)) if widths else _SLIMMEST
         heads = {
@@ -82,7 +81,8 @@ class _Flow:
             for state in self.graph.states
             if state.shape in (Shape.COMPOUND, Shape.PARALLEL)
         }
-        return Sizes((width, 27.0 + 14.0 * lines), heads)
+        heights = {state.id: 27.0 + 14.0 * len(self.notes[state.id]) for state in steps}
+        return Sizes(width, heights, heads)
 
     def _kinds(self) -> set[str]:
         return {look_of(state.kind) for state in self.graph.states if state.shape is Shape.ATOMIC}
@@ -138,7 +138,7 @@ class _Flow:
         told = "\n".join([state.id, *self.notes[state.id]])
         yield svg.rect(box.x, box.y, box.width, box.height, f"box {tint}{heavy}", 5, told)
         yield svg.rect(box.x, box.y, 6, box.height, f"f-{look}", 2)
-        signs = 26 if item.retried or mark else 10
+        signs = 32 if item.retried or mark else 10
         bold = look == "expose"
         title = svg.fitting(label(state), 12, box.width - 14 - signs, bold=bold)
         top = box.y + (18 if self.notes[state.id] else box.height / 2 + 4)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from textwrap import wrap
 from typing import Literal
 
 from safelight.engine.compiler import compile_graph
@@ -22,6 +23,8 @@ from safelight.states import StateGraph
 __all__ = ["Detail", "Drawn", "folded_as", "picture_of", "picture_of_plan", "picture_of_run", "timeline_of"]
 
 Detail = Literal["blocks", "states"]
+_LINE = 42
+"""Letters of a note on one line."""
 _BESIDES = 6
 """So many set-ups of a resume are named."""
 
@@ -64,7 +67,7 @@ def picture_of(graph: StateGraph, detail: Detail = "states", theme: Theme = "aut
         theme: `auto` follows the reader's choice of light or dark.
     """
     folded = folded_as(graph, detail)
-    notes = {name: [words] for name, words in folded.notes.items() if words}
+    notes = {name: _content(folded, name) for name in folded.parts}
     return Drawn(flow(folded.graph, below=[counted(len(graph.exposures), "frame")], notes=notes, theme=theme))
 
 
@@ -120,8 +123,7 @@ def _serial_s(plan: Plan) -> float | None:
 
 
 def _content(folded: Folded, name: str) -> list[str]:
-    words = folded.notes.get(name, "")
-    return [words] if words else []
+    return wrap(folded.notes.get(name, ""), _LINE)
 
 
 def _time(slots: Mapping[str, Slot], parts: Sequence[str]) -> list[str]:

@@ -62,9 +62,10 @@ class Laid:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How large a step's box is, and how wide the words on a group are, by state id."""
+    """How wide and high a step's box is, and how wide the words on a group are, by state id."""
 
-    leaf: tuple[float, float]
+    width: float
+    heights: Mapping[str, float]
     heads: Mapping[str, float]
 
 
@@ -130,7 +131,7 @@ def _turn(start: tuple[float, float], gutter: float, lowest: float, middle: floa
 
 def _item(item: Item, sizes: Sizes, highest: float) -> Laid:
     if not item.lanes:
-        width, height = sizes.leaf
+        width, height = sizes.width, sizes.heights[item.state.id]
         return Laid(width, height, (Placed(item, 0.0, 0.0, width, height),))
     lanes = [_series(lane, sizes, highest) for lane in item.lanes]
     inner = lanes[0] if len(lanes) == 1 else _lanes(lanes)

@@ -16,11 +16,11 @@ NARROWEST = 690.0
 
 _WIDE, _HIGH, _BETWEEN = 126.0, 46.0, 14.0
 _SAYS = {
-    "done": "all frames are on disk",
+    "done": "all frames on disk",
     "aborted": "stopped at once",
     "faulted": "could not go on",
     "paused": "after the frame",
-    "unsafe": "a lamp NOT seen off",
+    "unsafe": "lamp NOT seen off",
 }
 _LOOKS = {"done": "off", "aborted": "check", "faulted": "warm", "paused": "move", "unsafe": "bad"}
 
@@ -38,7 +38,8 @@ def ways_out(graph: StateGraph, marks: Mapping[str, Mark] | None, middle: float,
 def _safing(graph: StateGraph, marks: Mapping[str, Mark] | None, middle: float, y: float) -> Iterator[str]:
     work = graph.by_id["safing"].work
     lamps = counted(len(work.lamps), "lamp") if isinstance(work, LampOff) else "all lamps"
-    mark = (marks or {}).get("safing")
+    known = (marks or {}).get("safing")
+    mark = known if known and known.outcome != "waiting" else None
     yield svg.rect(middle - 170, y, 340, _HIGH, f"box heavy {_tint(mark, marks, 'off')}", 8, "safing")
     yield svg.words(middle, y + 19, f"safing: {lamps} off, and read back as off", "bold", "middle")
     told = mark.words if mark else "the only way out; nothing breaks it off"

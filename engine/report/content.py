@@ -106,8 +106,9 @@ def _chart(told: Chronicle, segment: Row) -> str:
     lasted = lasted_s(told, segment)
     rows = (Rows("planned", planned_lanes(plan)), Rows("actual", actual_lanes(told, segment)))
     outcome = segment["outcome"] or ("running" if told.owner else "killed")
+    late = _late(plan.total_s, lasted) if segment["ended"] else "as far as is known"
     below = [
-        f"planned {clock_face(plan.total_s)}, actual {clock_face(lasted)}: {outcome}; {_late(plan.total_s, lasted)}",
+        f"planned {clock_face(plan.total_s)}, actual {clock_face(lasted)}: {outcome}; {late}",
         "slews are planned from the park position",
     ]
     heading = f"segment {number}" if len(told.segments) > 1 else told.page.sequence

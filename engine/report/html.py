@@ -16,7 +16,8 @@ _STYLE = """
 --good:#4fd0a6;--warning:#f2b84b;--bad:#ff9a5c}}
 @media print{:root{--paper:#fff;--ink:#000;--soft:#333;--edge:#999;--panel:#fff;
 --good:#004d38;--warning:#6b4600;--bad:#8a3700}
-details>*{display:block}section{break-inside:auto}.card,tr,figure{break-inside:avoid}}
+details::details-content{content-visibility:visible;height:auto}figure svg{min-width:0}
+section{break-inside:auto}.card,tr,figure{break-inside:avoid}}
 *{box-sizing:border-box}
 body{margin:0 auto;padding:1rem;max-width:1260px;background:var(--paper);color:var(--ink);
 font:15px/1.5 Roboto,'Helvetica Neue',Arial,'DejaVu Sans',sans-serif;overflow-wrap:anywhere}
@@ -31,6 +32,8 @@ border-bottom:1px solid var(--edge);vertical-align:top}th{color:var(--soft);font
 th,td{white-space:nowrap}td.long{white-space:normal;overflow-wrap:anywhere;min-width:14rem}
 td.code{font-family:'Roboto Mono',Consolas,'DejaVu Sans Mono',monospace;font-size:.78rem;
 white-space:normal;overflow-wrap:anywhere;min-width:11rem}
+.pairs{min-width:0}.pairs td,.pairs td.long,.pairs td.code{white-space:normal;overflow-wrap:anywhere;min-width:0}
+.pairs td:first-child{min-width:6.6rem}@media(max-width:600px){td.long{min-width:11rem}}
 pre{background:var(--panel);padding:.8rem;overflow-x:auto;font-size:.85rem}
 summary{cursor:pointer;color:var(--soft);padding:.3rem 0}
 figure{margin:.6rem 0}figure svg{max-width:100%;height:auto;min-width:680px;border:1px solid var(--edge)}
@@ -53,23 +56,23 @@ def html(title: str, sections: Sequence[Section]) -> str:
         title: of the page.
         sections: in order.
     """
-    links = " ".join(f'<a href="#{_anchor(one.title)}">{escape(one.title)}</a>' for one in sections)
+    links = " ".join(f'<a href="#{_anchor(one.title)}">{_shown(one.title)}</a>' for one in sections)
     body = "\n".join(line for section in sections for line in _section(section))
     # No script, no address, not even by mistake.
     rules = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{rules}">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>{_shown(title)}</title>
 <style>{_STYLE}</style></head><body>
-<h1>{escape(title)}</h1><nav>{links}</nav>
+<h1>{_shown(title)}</h1><nav>{links}</nav>
 {body}
 </body></html>
 """
 
 
 def _section(section: Section) -> Iterator[str]:
-    yield f'<section id="{_anchor(section.title)}"><h2>{escape(section.title)}</h2>'
+    yield f'<section id="{_anchor(section.title)}"><h2>{_shown(section.title)}</h2>'
     for part in section.parts:
         yield from _part(part)
     yield "</section>"
@@ -82,13 +85,13 @@ def _anchor(title: str) -> str:
 def _part(part: Part) -> Iterator[str]:
     if isinstance(part, Banner):
         signs = {"good": "✓", "warning": "!", "bad": "✗", "plain": "·"}
-        yield f'<p class="banner {part.tone}"><b>{signs[part.tone]}</b> {escape(part.words)}</p>'
+        yield f'<p class="banner {part.tone}"><b>{signs[part.tone]}</b> {_shown(part.words)}</p>'
     elif isinstance(part, Words):
-        yield f"<p>{escape(part.text)}</p>"
+        yield f"<p>{_shown(part.text)}</p>"
     elif isinstance(part, Code):
-        yield f"<details><summary>{escape(part.title)}</summary><pre>{escape(_visible(part.text))}</pre></details>"
+        yield f"<details><summary>{_shown(part.title)}</summary><pre>{_shown(part.text)}</pre></details>"
     elif isinstance(part, Figure):
-        yield f'<figure><div class="wide">{part.svg}</div><figcaption>{escape(part.words)}</figcaption></figure>'
+        yield f'<figure><div class="wide">{part.svg}</div><figcaption>{_shown(part.words)}</figcaption></figure>'
     elif isinstance(part, Table):
         yield from _table(part)
     else:
@@ -97,9 +100,9 @@ def _part(part: Part) -> Iterator[str]:
 
 def _table(table: Table) -> Iterator[str]:
     if table.folded:
-        yield f"<details><summary>{escape(table.folded)}</summary>"
-    head = "".join(f"<th>{escape(name)}</th>" for name in table.head)
-    yield '<div class="wide"><table>' + (f"<tr>{head}</tr>" if head else "")
+        yield f"<details><summary>{_shown(table.folded)}</summary>"
+    head = "".join(f"<th>{_shown(name)}</th>" for name in table.head)
+    yield '<div class="wide">' + (f"<table><tr>{head}</tr>" if head else '<table class="pairs">')
     for row in table.rows:
         yield "<tr>" + "".join(_cell(cell) for cell in row) + "</tr>"
     yield "</table></div>" + ("</details>" if table.folded else "")
@@ -107,7 +110,7 @@ def _table(table: Table) -> Iterator[str]:
 
 def _cell(words: str) -> str:
     look = ' class="code"' if re.fullmatch("[0-9a-f]{40,}", words) else ' class="long"' if len(words) > _LONG else ""
-    return f"<td{look}>{escape(_visible(words))}</td>"
+    return f"<td{look}>{_shown(words)}</td>"
 
 
 _LONG = 40
@@ -119,21 +122,20 @@ def _frames(frames: Frames) -> Iterator[str]:
         yield from _card(card)
     yield "</div>"
     if frames.left_out:
-        yield f'<p class="soft">{escape(frames.left_out)}</p>'
+        yield f'<p class="soft">{_shown(frames.left_out)}</p>'
 
 
 def _card(card: FrameCard) -> Iterator[str]:
-    yield f'<div class="card{"" if card.verdict == "good" else " not"}"><h3>{escape(_visible(card.frame))}</h3>'
+    yield f'<div class="card{"" if card.verdict == "good" else " not"}"><h3>{_shown(card.frame)}</h3>'
     if card.thumbnail:
         coded = b64encode(card.thumbnail).decode()
-        yield f'<img alt="{escape(_visible(card.frame))}" src="data:image/png;base64,{coded}">'
-    yield f"<div>{escape(_visible(card.words))}</div>"
-    yield "<dl>" + "".join(f"<dt>{escape(n)}</dt><dd>{escape(_visible(v))}</dd>" for n, v in card.facts) + "</dl>"
+        yield f'<img alt="{_shown(card.frame)}" src="data:image/png;base64,{coded}">'
+    yield f"<div>{_shown(card.words)}</div>"
+    yield "<dl>" + "".join(f"<dt>{_shown(n)}</dt><dd>{_shown(v)}</dd>" for n, v in card.facts) + "</dl>"
     yield f"{card.spectrum}</div>"
 
 
-def _visible(text: str) -> str:
-    """Without signs that turn the direction of writing or can't be seen."""
-    return "".join(
-        letter if letter.isprintable() or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
+def _shown(text: str) -> str:
+    """Words as words: no markup, and no signs that turn the direction of writing or can't be seen."""
+    clear = (letter if letter.isprintable() or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return escape("".join(clear))

@@ -62,6 +62,9 @@ def _frames(frames: Frames) -> Iterator[str]:
 
 def _fenced(text: str, language: str = "") -> list[str]:
     """A fence longer than any in the text."""
+    text = "".join(
+        letter if letter.isprintable() or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
     longest = max((len(ticks) for ticks in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return [fence + language, *text.rstrip("\n").splitlines(), fence]

@@ -148,7 +148,7 @@ def _stopping(story: Chronicle) -> str | None:
 def _blocks(story: Chronicle, outlook: Outlook) -> list[dict[str, Any]]:
     """The graph folded: the frames of one family that follow each other are one box."""
     good, tried = set(story.good), {row["frame"] for row in story.states if row["frame"]}
-    now = {row["frame"] for row in story.at_work if row["frame"]} if story.owner is not None else set()
+    now = {_frame_of(row) for row in story.at_work} if story.owner is not None else set()
     blocks = []
     for name, group in groupby(outlook.frames or story.asked or (), key=family):
         frames = list(group)
@@ -157,6 +157,11 @@ def _blocks(story: Chronicle, outlook: Outlook) -> list[dict[str, Any]]:
         begun = any(frame in tried for frame in frames)
         blocks.append({**block, "state": "done" if there == len(frames) else "begun" if begun else "waiting"})
     return blocks
+
+
+def _frame_of(row: Any) -> str:
+    """The frame that a state is for: a set-up, `lamp-warmup/LDLS-270s-001`, is for the frame that needs it."""
+    return str(row["frame"] or row["state"].partition("/")[2])
 
 
 def _latest(story: Chronicle) -> dict[str, Any] | None:

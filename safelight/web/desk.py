@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from safelight import SafelightError
+from safelight.devices import load_observatory
 from safelight.engine.bench_top import bench_top
+from safelight.engine.compiler import Options
 from safelight.engine.control import ask, running
 from safelight.engine.errors import JournalError
 from safelight.engine.hands import note_lamps, the_journal
 from safelight.engine.journal import Journal
 from safelight.engine.logbook import run_page
-from safelight.engine.plan import Plan, site_of
+from safelight.engine.plan import Plan, make_plan, site_of
 from safelight.engine.request import Request, plan_of
 from safelight.sequences import SequenceError, library_names, load_text
 from safelight.web.launcher import Launcher
@@ -90,10 +92,6 @@ class Desk:
         )
         if text is None:
             return plan_of(request)
-        from safelight.devices import load_observatory  # noqa: PLC0415 - only for pasted documents
-        from safelight.engine.compiler import Options  # noqa: PLC0415
-        from safelight.engine.plan import make_plan  # noqa: PLC0415
-
         observatory = load_observatory(self.place.observatory)
         document = load_text(text, site_of(observatory, point=point), origin="pasted")
         spec = document.spec
@@ -173,13 +171,15 @@ class Desk:
             return bench.observatory.name, dict(await bench.darken())
 
     def _abort_all(self) -> tuple[list[str], str | None]:
-        """Ask every run to abort; which, and what went wrong."""
+        """Ask the run that holds these lamps to abort; which, and what went wrong."""
         try:
+            name = load_observatory(self.place.observatory).name
             journal = self._journal()
         except SafelightError:
             return [], None  # nothing has ever been run here
         try:
-            return [ask(journal, owner.run, "abort").run for owner in running(journal)], None
+            owners = [owner for owner in running(journal) if owner.observatory == name]
+            return [ask(journal, owner.run, "abort").run for owner in owners], None
         except SafelightError as error:
             return [], str(error)
         finally:

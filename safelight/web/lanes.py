@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from safelight.engine.chronicle import Chronicle
+from safelight.engine.lamplog import placed
 from safelight.web.outlook import Outlook, seconds_between
 
 __all__ = ["timeline"]
@@ -31,12 +32,13 @@ def timeline(story: Chronicle, outlook: Outlook) -> dict[str, Any]:
     last = story.segments[-1]
     began: str = last["started"]
     states = [row for row in story.states if row["segment"] == last["segment"]]
+    going = story.owner is not None
     lanes: dict[str, list[Bar]] = {name: [] for name in _ORDER}
     for row in states:
         if row["kind"] in _LANES:
-            lanes[_LANES[row["kind"]]].append(_done(row, began, outlook))
+            lanes[_LANES[row["kind"]]].append(_done(row, began, outlook, going=going))
     now_s = max([0.0, *(bar["to"] or bar["from"] for bars in lanes.values() for bar in bars)])
-    if story.owner is not None:
+    if going:
         for state, bar in _planned(outlook, {row["state"] for row in states}):
             lanes[_LANES[state.kind]].append(bar)
     lamps = _lamps(story, began)
@@ -52,11 +54,16 @@ def timeline(story: Chronicle, outlook: Outlook) -> dict[str, Any]:
     }
 
 
-def _done(row: Mapping[str, Any], began: str, outlook: Outlook) -> Bar:
+def _done(row: Mapping[str, Any], began: str, outlook: Outlook, *, going: bool) -> Bar:
     from_s = round(seconds_between(began, row["intended"]), 2)
     to_s = None if row["ended"] is None else round(max(from_s, seconds_between(began, row["ended"])), 2)
-    bar = {"from": from_s, "to": to_s, "how": row["outcome"] or "now", "words": outlook.words(row["state"])}
-    return bar if to_s is not None else {**bar, "expected": round(outlook.expected_s(row["state"]), 2)}
+    bar = {
+        "from": from_s,
+        "to": to_s,
+        "how": row["outcome"] or ("now" if going else "stopped"),
+        "words": outlook.words(row["state"]),
+    }
+    return bar if to_s is not None or not going else {**bar, "expected": round(outlook.expected_s(row["state"]), 2)}
 
 
 def _planned(outlook: Outlook, begun: set[str]) -> Iterator[tuple[Any, Bar]]:
@@ -69,13 +76,17 @@ def _planned(outlook: Outlook, begun: set[str]) -> Iterator[tuple[Any, Bar]]:
 def _lamps(story: Chronicle, began: str) -> dict[str, list[Bar]]:
     """A lane for each lamp that burnt, from the command to the read-back; an end that nobody has seen stays open."""
     lanes: dict[str, list[Bar]] = {}
-    for burning in story.burnt:
-        from_s = seconds_between(began, burning.since)
-        to_s = None if burning.until is None else seconds_between(began, burning.until)
-        if to_s is not None and to_s <= 0:
-            continue  # an earlier segment's
-        bar = {"from": round(max(0.0, from_s), 2), "to": to_s and round(max(to_s, from_s), 2), "how": "lit"}
-        lanes.setdefault(f"lamp {burning.lamp}", []).append({**bar, "words": f"{burning.lamp} lit"})
+    last = story.segments[-1]["segment"]
+    for event in placed(story.lamp_events, story.segments, story.states):
+        if event.segment != last:
+            continue
+        bars = lanes.setdefault(f"lamp {event.row['lamp']}", [])
+        at_s = round(max(0.0, seconds_between(began, event.time)), 2)
+        burning = bool(bars) and bars[-1]["to"] is None
+        if event.row["action"] == "on" and not burning:
+            bars.append({"from": at_s, "to": None, "how": "lit", "words": f"{event.row['lamp']} lit"})
+        elif event.row["action"] == "off" and event.row["seen"] == "off" and burning:
+            bars[-1]["to"] = max(at_s, bars[-1]["from"])
     return lanes
 
 

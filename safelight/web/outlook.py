@@ -7,13 +7,13 @@ from datetime import datetime
 from safelight import SafelightError
 from safelight.devices import Observatory
 from safelight.engine.chronicle import Chronicle
-from safelight.engine.compiler import Options
-from safelight.engine.plan import Plan, make_plan, site_of
-from safelight.engine.schedule import Slot
+from safelight.engine.compiler import Options, compile_graph
+from safelight.engine.plan import site_of
+from safelight.engine.schedule import Slot, schedule
 from safelight.engine.wording import title
-from safelight.sequences import load_text
+from safelight.sequences import expand, load_text
 
-__all__ = ["Outlook", "outlook_of"]
+__all__ = ["Outlook", "outlook_of", "seconds_between"]
 
 
 @dataclass(frozen=True)
@@ -65,25 +65,27 @@ _NOTHING = Outlook({}, 0.0, ())
 def outlook_of(story: Chronicle) -> Outlook:
     """Plan the last segment as it was planned when it began; empty where it can't be made out any more."""
     try:
-        plan = _plan(story)
+        return _planned(story)
     except (SafelightError, ValueError, KeyError):
         return _NOTHING
-    slots = {slot.state.id: slot for slot in plan.schedule.slots}
-    return Outlook(slots, plan.total_s, tuple(frame.id for frame in plan.expansion.frames))
 
 
-def _plan(story: Chronicle) -> Plan:
+def _planned(story: Chronicle) -> Outlook:
+    """Compiled once more, without the proof: that has been given when the run began."""
     page = story.page
     observatory = Observatory.model_validate_json(page.observatory_text).model_copy(update={"policies": ()})
-    point = bool(page.options["point"])
-    document = load_text(
-        page.sequence_text, site_of(observatory, point=point), origin=page.sequence_origin, name=page.sequence
-    )
+    site = site_of(observatory, point=bool(page.options["point"]))
+    document = load_text(page.sequence_text, site, origin=page.sequence_origin, name=page.sequence)
     options = Options(bool(page.options["overlap"]), bool(page.options["park_after"]))
+    frames = expand(document, site, page.choices).frames
     last = story.segments[-1]["segment"] if story.segments else 1
     there = {row["frame"] for row in story.frames if row["verdict"] == "good" and row["segment"] < last}
-    left = None if last == 1 else [frame for frame in story.asked or () if frame not in there]
-    return make_plan(document, observatory, options, point=point, choices=page.choices, rest=left)
+    left = [frame for frame in frames if frame.id not in there]
+    graph = compile_graph(document.name, left, observatory, options)
+    planned = schedule(graph, observatory.lamps.on_s, observatory.lamps.off_s)
+    return Outlook(
+        {slot.state.id: slot for slot in planned.slots}, planned.total_s, tuple(frame.id for frame in frames)
+    )
 
 
 def seconds_between(since: str, until: str) -> float:

@@ -1,5 +1,6 @@
 """The whole observatory on one machine: simulated hardware, a broker of our own, unmodified actors between them."""
 
+import asyncio
 import json
 import os
 import signal
@@ -11,8 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safelight.devices import Observatory, load_observatory
-from tests.clu.broker import RabbitNode
+from safelight.devices import DeviceError, Observatory, load_observatory
+from safelight.devices.clu.link import Broker, Link
+from safelight.engine.clock import Clock
+from tests.clu.broker import RabbitNode, on_a_leash
 from tests.clu.ccd import Archon
 from tests.clu.hardware import Mask, Motor, Pwi4, Wago
 from tests.dli.dli_server import DliServer
@@ -22,7 +25,15 @@ HERE = Path(__file__).parent
 ENVIRONMENT = HERE.parents[1] / ".venv-actors"
 SPECTROGRAPHS = ("sp1", "sp2", "sp3")
 TELESCOPES = ("sci", "spec", "skye", "skyw")
-ACTORS = ("nps", "ieb", "scp", "pwi")
+NAMES = {
+    "nps": ("lvmnps.calib",),
+    "ieb": tuple(f"lvmieb.{name}" for name in SPECTROGRAPHS),
+    "scp": tuple(f"lvmscp.{name}" for name in SPECTROGRAPHS),
+    "pwi": (*(f"lvm.{name}.pwi" for name in TELESCOPES), "lvm.spec.fibsel"),
+}
+"""Process -> the actors in it."""
+
+ACTORS = tuple(NAMES)
 
 
 @dataclass
@@ -113,6 +124,8 @@ class Bench:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(timeout=30)
+        assert process.stdin is not None
+        process.stdin.close()
 
     def freeze(self, name: str) -> None:
         """Stop the time of one process with actors."""
@@ -127,9 +140,30 @@ class Bench:
         self.hardware.heal()
         if not self.broker.up:
             self.broker.start()
-            for name in list(self._processes):
-                self.kill_actors(name)
+            self._wait_for_actors({what: name for name in self._processes for what in NAMES[name]}, "ping")
         self.start_actors([name for name in ACTORS if name not in self._processes])
+        # An actor may still wait for what an earlier test did to its switch.
+        self._wait_for_actors({"lvmnps.calib": "nps"}, "status")
+
+    def _wait_for_actors(self, wanted: dict[str, str], verb: str) -> None:
+        """Until these actors answer; those that don't are killed."""
+        deadline = time.monotonic() + 20  # noqa: TID251 - real programs take real time
+        while wanted := {what: name for what, name in wanted.items() if not asyncio.run(self._answers(what, verb))}:
+            if time.monotonic() > deadline:  # noqa: TID251
+                for name in set(wanted.values()):
+                    self.kill_actors(name)
+                return
+            time.sleep(0.2)  # noqa: TID251
+
+    async def _answers(self, actor: str, verb: str) -> bool:
+        link = Link(Broker(host="127.0.0.1", port=self.broker.port), Clock())
+        try:
+            await link.ask(actor, verb, device="bench", deadline_s=2.0)
+        except DeviceError:
+            return False
+        finally:
+            await link.close()
+        return True
 
     def _start(self, name: str) -> tuple[str, Path]:
         config = self.folder / f"{name}.json"
@@ -138,14 +172,14 @@ class Bench:
         ready.unlink(missing_ok=True)
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
-                [str(ENVIRONMENT / "bin" / "python"), str(HERE / "run_actors.py"), str(config)],
+                on_a_leash([str(ENVIRONMENT / "bin" / "python"), str(HERE / "run_actors.py"), str(config)]),
                 env={
                     "PATH": os.environ.get("PATH", ""),
                     "HOME": str(self.folder),
                     "OBSERVATORY": "LCO",
                     "TMPDIR": str(self.folder),
                 },
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -228,10 +262,10 @@ class Bench:
 
     # ---- what we are told
 
-    def observatory(self, *, second_path: bool = True, **changes: Any) -> Observatory:
+    def observatory(self, *, second_path: bool = True, deadline_s: float = 5.2, **changes: Any) -> Observatory:
         """The shipped document `lvm`, with the addresses of this bench and times that suit its hardware."""
         plain = load_observatory("lvm").model_dump(mode="json")
-        broker = {"host": "127.0.0.1", "port": self.broker.port}
+        broker = {"host": "127.0.0.1", "port": self.broker.port, "deadline_s": deadline_s}
         for part in ("telescopes", "lamps", "spectrographs", "fibsel"):
             plain[part]["options"]["broker"] = broker
         switch = self.hardware.switch

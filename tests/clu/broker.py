@@ -13,6 +13,15 @@ from pathlib import Path
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 
+_LEASH = 'exec 3<&0; (read -r _ <&3; kill -9 0) & exec "$@" </dev/null 3<&-'
+"""Runs a command, and kills its process group when our end of its input closes: nothing outlives a killed test."""
+
+
+def on_a_leash(command: list[str]) -> list[str]:
+    """The command as it is to be started, with a pipe as its input, in a session of its own."""
+    return ["/bin/sh", "-c", _LEASH, "leash", *command]
+
+
 def missing() -> str | None:
     """Why no broker can be run here; None if one can."""
     if not SERVER.exists():
@@ -76,9 +85,9 @@ class RabbitNode:
     def _spawn(self, command: list[str], log: str) -> "subprocess.Popen[bytes]":
         with (self.folder / log).open("ab") as file:
             return subprocess.Popen(
-                command,
+                on_a_leash(command),
                 env=self._environment(),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=file,
                 stderr=file,
                 start_new_session=True,
@@ -131,3 +140,5 @@ class RabbitNode:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
             process.wait(timeout=30)
+            assert process.stdin is not None
+            process.stdin.close()

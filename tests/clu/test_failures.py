@@ -36,47 +36,11 @@ def safing_on(devices: Devices, observatory: Observatory) -> Safing:
     )
 
 
-def test_actor_killed_in_mid_command(bench: Bench, tmp_path: Path, run: Run) -> None:
-    """An actor that dies while it switches leaves the outcome unknown; the second path darkens what it lit."""
-
-    async def scene() -> None:
-        async with connected(bench, tmp_path) as devices:
-            await devices.lamps.on("Argon")
-            bench.hardware.switch.slow_s = 1.0
-            lighting = asyncio.create_task(devices.lamps.on("Neon"))
-            await CLOCK.sleep(0.5)
-            bench.kill_actors("nps")
-            with pytest.raises((DeviceUnknown, DeviceFailed)):
-                await lighting
-            bench.hardware.switch.slow_s = 0.0
-            lamps = await safing_on(devices, bench.observatory()).all_lamps()
-            assert set(lamps.values()) == {"off"}
-
-    run(scene())
-    assert bench.hardware.switch.lit() == set()
-
-
-def test_broker_stopped_with_a_lamp_on(bench: Bench, tmp_path: Path, run: Run) -> None:
-    """Without a broker every lamp is darkened by the second path, in seconds."""
-
-    async def scene() -> None:
-        async with connected(bench, tmp_path) as devices:
-            await devices.lamps.on("Argon")
-            bench.broker.kill()
-            began = CLOCK.now()
-            lamps = await safing_on(devices, bench.observatory()).all_lamps()
-            assert set(lamps.values()) == {"off"}
-            assert CLOCK.now() - began < 6.0
-
-    run(scene())
-    assert bench.hardware.switch.lit() == set()
-
-
 def test_frozen_actor(bench: Bench, tmp_path: Path, run: Run) -> None:
     """A frozen actor obeys a timed-out ON when it wakes, and then the OFFs that waited behind it."""
 
     async def scene() -> None:
-        async with connected(bench, tmp_path) as devices:
+        async with connected(bench, tmp_path, deadline_s=2.5) as devices:
             bench.freeze("nps")
             try:
                 with pytest.raises(DeviceUnknown):
@@ -100,7 +64,7 @@ def test_switch_refuses_and_is_slow(bench: Bench, tmp_path: Path, run: Run) -> N
     """A switch that refuses is a failure with its reason; a slow one is a failure or unknown, within the deadline."""
 
     async def scene() -> None:
-        async with connected(bench, tmp_path) as devices:
+        async with connected(bench, tmp_path, deadline_s=2.5) as devices:
             bench.hardware.switch.broken = True
             with pytest.raises(DeviceFailed, match="500"):
                 await devices.lamps.on("Argon")
@@ -116,32 +80,12 @@ def test_switch_refuses_and_is_slow(bench: Bench, tmp_path: Path, run: Run) -> N
     run(scene())
 
 
-def test_wrong_credentials_at_the_second_path(bench: Bench, tmp_path: Path, run: Run) -> None:
-    """Where neither path works the lamp is unknown, never off, and the reason is told."""
-    plain = bench.observatory().model_dump(mode="json")
-    plain["lamps"]["second_path"]["options"]["password"] = "wrong"  # noqa: S105
-    observatory = Observatory.model_validate(plain)
-
-    async def scene() -> None:
-        async with connected(bench, tmp_path, lamps=observatory.lamps) as devices:
-            await devices.lamps.on("Argon")
-            bench.kill_actors("nps")
-            second = devices.second_lamps
-            assert second is not None
-            with pytest.raises(DeviceFailed, match="password"):
-                await second.off("Argon")
-            lamps = await safing_on(devices, observatory).all_lamps()
-            assert set(lamps.values()) == {"unknown"}
-
-    run(scene())
-
-
 def test_lamp_done_that_is_not_done(bench: Bench, tmp_path: Path, run: Run) -> None:
     """A relay that does not move is told: an ON is unknown, an OFF reads back as on."""
     bench.hardware.switch.stuck.add("Argon")
 
     async def scene() -> None:
-        async with connected(bench, tmp_path) as devices:
+        async with connected(bench, tmp_path, deadline_s=2.5) as devices:
             with pytest.raises(DeviceUnknown, match="does not read it as on"):
                 await devices.lamps.on("Argon")
             assert (await devices.lamps.status())["Argon"] == "off"
@@ -214,22 +158,6 @@ def test_shutter_stuck_open_in_a_dark(bench: Bench, tmp_path: Path, run: Run) ->
     assert not bench.hardware.shutters["sp1"].open
 
 
-def test_spectrograph_actor_killed_in_mid_exposure(bench: Bench, tmp_path: Path, run: Run) -> None:
-    """An actor that dies while it integrates is noticed; abort closes the shutters that it left open."""
-
-    async def scene() -> None:
-        async with connected(bench, tmp_path) as devices:
-            exposing = asyncio.create_task(devices.spectrographs.expose(ExposureOrder("arc", 60.0, "arc-1")))
-            while not all(shutter.open for shutter in bench.hardware.shutters.values()):
-                await CLOCK.sleep(0.1)
-            bench.kill_actors("scp")
-            with pytest.raises((DeviceUnknown, DeviceFailed)):
-                await exposing
-            assert not any(shutter.open for shutter in bench.hardware.shutters.values())
-
-    run(scene())
-
-
 def test_stuck_mask_and_telescope(bench: Bench, tmp_path: Path, run: Run) -> None:
     """A motor and a mount that say done and did not move are read back where they are."""
     bench.hardware.mask.stuck = True
@@ -249,6 +177,78 @@ def test_stuck_mask_and_telescope(bench: Bench, tmp_path: Path, run: Run) -> Non
             assert where.alt_deg == pytest.approx(-60.0)
 
     run(scene())
+
+
+def test_actor_killed_in_mid_command(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """An actor that dies while it switches leaves the outcome unknown; the second path darkens what it lit."""
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path) as devices:
+            await devices.lamps.on("Argon")
+            bench.hardware.switch.slow_s = 1.0
+            lighting = asyncio.create_task(devices.lamps.on("Neon"))
+            await CLOCK.sleep(0.5)
+            bench.kill_actors("nps")
+            with pytest.raises((DeviceUnknown, DeviceFailed)):
+                await lighting
+            bench.hardware.switch.slow_s = 0.0
+            lamps = await safing_on(devices, bench.observatory()).all_lamps()
+            assert set(lamps.values()) == {"off"}
+
+    run(scene())
+    assert bench.hardware.switch.lit() == set()
+
+
+def test_wrong_credentials_at_the_second_path(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """Where neither path works the lamp is unknown, never off, and the reason is told."""
+    plain = bench.observatory().model_dump(mode="json")
+    plain["lamps"]["second_path"]["options"]["password"] = "wrong"  # noqa: S105
+    observatory = Observatory.model_validate(plain)
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path, lamps=observatory.lamps) as devices:
+            await devices.lamps.on("Argon")
+            bench.kill_actors("nps")
+            second = devices.second_lamps
+            assert second is not None
+            with pytest.raises(DeviceFailed, match="password"):
+                await second.off("Argon")
+            lamps = await safing_on(devices, observatory).all_lamps()
+            assert set(lamps.values()) == {"unknown"}
+
+    run(scene())
+
+
+def test_spectrograph_actor_killed_in_mid_exposure(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """An actor that dies while it integrates is noticed; abort closes the shutters that it left open."""
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path) as devices:
+            exposing = asyncio.create_task(devices.spectrographs.expose(ExposureOrder("arc", 60.0, "arc-1")))
+            while not all(shutter.open for shutter in bench.hardware.shutters.values()):
+                await CLOCK.sleep(0.1)
+            bench.kill_actors("scp")
+            with pytest.raises((DeviceUnknown, DeviceFailed)):
+                await exposing
+            assert not any(shutter.open for shutter in bench.hardware.shutters.values())
+
+    run(scene())
+
+
+def test_broker_stopped_with_a_lamp_on(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """Without a broker every lamp is darkened by the second path, in seconds."""
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path) as devices:
+            await devices.lamps.on("Argon")
+            bench.broker.kill()
+            began = CLOCK.now()
+            lamps = await safing_on(devices, bench.observatory()).all_lamps()
+            assert set(lamps.values()) == {"off"}
+            assert CLOCK.now() - began < 6.0
+
+    run(scene())
+    assert bench.hardware.switch.lit() == set()
 
 
 def test_broker_stopped_in_mid_exposure(bench: Bench, tmp_path: Path, run: Run) -> None:

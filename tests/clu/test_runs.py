@@ -13,6 +13,7 @@ import pytest
 import yaml
 from astropy.io import fits
 
+from safelight.sequences import library_file
 from tests.clu.bench import Bench
 
 SHORT = {
@@ -38,16 +39,7 @@ def start(bench: Bench, folder: Path, sequence: dict[str, Any], **options: bool)
     document, observatory = folder / "sequence.yaml", folder / "observatory.yaml"
     document.write_text(yaml.safe_dump(sequence))
     observatory.write_text(yaml.safe_dump(bench.observatory(**options).model_dump(mode="json")))
-    arguments = [
-        "run",
-        document,
-        "--observatory",
-        observatory,
-        "--home",
-        folder / "home",
-        "--frames",
-        folder / "frames",
-    ]
+    places = ["--observatory", observatory, "--home", folder / "home", "--frames", folder / "frames"]
     return subprocess.Popen(
         [sys.executable, "-m", "safelight", "run", str(document), *map(str, places), "--json"],
         stdout=subprocess.PIPE,
@@ -105,6 +97,17 @@ def test_whole_run(bench: Bench, tmp_path: Path) -> None:
     assert (swept["CALIBFIB"], swept["FIB001"], swept["FIB002"]) == ("SWEEP", "P1-1", "P1-2")
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("sequence", ["quick-cals", "normal"])
+def test_library_in_real_time(bench: Bench, tmp_path: Path, sequence: str) -> None:
+    """LVM's own sequences with their own warm-ups and exposures, 16 and 44 minutes."""
+    found = library_file(sequence)
+    code, events = finish(start(bench, tmp_path, yaml.safe_load(found.read_text())), 3600)
+    assert (code, events[-1]["outcome"]) == (0, "done"), events[-5:]
+    assert events[-1]["frames"] == events[-1]["frames_asked"]
+    assert bench.hardware.switch.lit() == set()
+
+
 def test_broker_stopped_in_mid_run(bench: Bench, tmp_path: Path) -> None:
     """The broker dies while lamps burn: they are darkened at the switch, and the run says that it faulted."""
     running = start(bench, tmp_path, LONG)
@@ -117,6 +120,7 @@ def test_broker_stopped_in_mid_run(bench: Bench, tmp_path: Path) -> None:
     assert set(events[-1]["lamps"].values()) == {"off"}
 
 
+@pytest.mark.soak
 def test_broker_stopped_without_a_second_path(bench: Bench, tmp_path: Path) -> None:
     """Without a second path the run ends unsafe and says so; the guard darkens the lamps once the broker is back."""
     running = start(bench, tmp_path, LONG, second_path=False)

@@ -388,6 +388,8 @@ def everything(url: str) -> dict[str, list[Any]]:
         }
 
 
+OBSERVERS: Any = sa.select(sa.column("run", sa.Text), sa.column("observer", sa.Text)).select_from(sa.table("runs"))
+
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
@@ -427,9 +429,7 @@ def test_an_older_journal_is_upgraded(url: str, newer: Callable[..., None]) -> N
     for _ in range(2):
         row = with_journal(
             url,
-            lambda journal: journal.read(
-                sa.select(sa.column("run"), sa.column("observer")).select_from(sa.table("runs"))
-            ),
+            lambda journal: journal.read(OBSERVERS),
             create=False,
         )
         assert row == [{"run": "a-run", "observer": "somebody"}]

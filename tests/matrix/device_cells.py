@@ -21,7 +21,7 @@ from safelight.engine import Request, Runner, RunResult, VirtualClock, perform
 from safelight.engine.resume import ResumeRequest, resume
 from safelight.engine.safing import Safing
 from tests.matrix.bench import SEQUENCE, Disk, expected, frames_on, outlets
-from tests.matrix.rows import Row
+from tests.matrix.rows import ROWS, Row
 
 __all__ = ["KINDS", "Cell", "Found", "Stage", "cells_of", "play"]
 
@@ -52,8 +52,8 @@ class Found:
     Attributes:
         claimed: each lamp as the run says.
         read: each lamp as the switch's own file says.
-        dark_s: observatory seconds from the fault until every lamp was off; 0 where none burnt, or the run went on;
-            infinite where one still burns.
+        dark_s: observatory seconds from the fault until every lamp was off; 0 where none burnt any more, or the run
+            went on; infinite where one still burns.
     """
 
     outcome: str
@@ -223,17 +223,26 @@ class Case:
 
 def cells_of(row: Row, stage: Stage) -> Iterator[Cell]:
     """Every cell of a row, once and for ever."""
+    if row.name == "safing":
+        yield from _safing(row, stage)
+        return
     for verb, nth in stage.calls_in(row).items():
         # A resume asks the spectrographs before it begins, with a line of its own.
         first = nth + 1 if row.name == "adopt" and verb == "spectrographs.status" else nth
         yield from _both(row, verb, first)
-    if row.name == "safing":
-        helpless = {"device": "lamps", "verb": "off", "what": "error", "nth": stage.calls_in(row)["lamps.off"]}
-        yield from _both(row, "lamps.all_off", 1, helpless | {"times": None})
-    elif row.name.startswith(("expose", "point", "fibsel-step", "ready", "readout", "park", "adopt")):
+    if row.name.startswith(("expose", "point", "fibsel-step", "ready", "readout", "park", "adopt")):
         for verb in STOPPING:
             if _cleans_up(row.name, verb):
                 yield from _both(row, verb, 1, abort=True)
+
+
+def _safing(row: Row, stage: Stage) -> Iterator[Cell]:
+    """Safing while a lamp burns: the run is aborted in an exposure with a lamp, and the switch is struck from then on."""
+    integrating, afterwards = (stage.calls_in(other) for other in ROWS if other.name in ("expose, lamp", "lamp-off"))
+    helpless = {"device": "lamps", "verb": "off", "what": "error", "nth": afterwards["lamps.off"], "times": None}
+    yield from _both(row, "lamps.off", afterwards["lamps.off"], abort=True)
+    yield from _both(row, "lamps.status", integrating["lamps.status"], abort=True)
+    yield from _both(row, "lamps.all_off", 1, helpless, abort=True)
 
 
 def _cleans_up(name: str, verb: str) -> bool:
@@ -255,11 +264,16 @@ def _both(row: Row, verb: str, nth: int, *beside: Mapping[str, Any], abort: bool
             yield Cell(row, verb, what, times, (fault, *beside), abort=abort)
 
 
+def abort_in(cell: Cell) -> str:
+    """The state in which a cell's run is aborted."""
+    return cell.row.state if cell.row.name != "safing" else next(r.state for r in ROWS if r.name == "expose, lamp")
+
+
 def play(cell: Cell, stage: Stage) -> Found:
     """Play a cell to its end, look at the lamps, then resume the run to its end and look at the frames."""
     case = stage.case(cell.row)
     with first_strike() as struck:
-        result, zero_utc = case.play(cell.faults, cell.row.state if cell.abort else None)
+        result, zero_utc = case.play(cell.faults, abort_in(cell) if cell.abort else None)
     assert struck, f"{cell} was never struck"
     read = outlets(case.home)
     dark_s = 0.0 if result.outcome == "done" else case.dark_s(zero_utc, struck[0])

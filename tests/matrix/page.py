@@ -27,13 +27,16 @@ this page says something else; `python tests/matrix/write.py` writes it anew.
 Of **every** cell the tests demand, and look for it in the power switch's own file and in the files on the disk, not in
 what the run says of itself:
 
-- at the end no lamp burns, or the run has ended `unsafe` and the guards go on trying;
+- at the end no lamp burns, or the run has ended `unsafe` (and its guards go on trying);
 - no lamp that burns is ever said to be off;
 - when the run has been resumed to its end, every frame that was asked for is there once: none lost, none doubled.
 
 The sequence has a bias, a dark, two lamps with the mask at rest, a third one with a sweep, and parks at the end. The
 observatory is the simulated one with one camera. Exit codes: done 0, faulted 3, aborted 4, unsafe 10; a process that
 is killed has none.
+
+Two things are beyond every promise: a runner and *both* of its guards killed in the same second, with nobody left to
+act; and a switch that obeys nothing and answers as if it did, where it has no second path that could contradict it.
 """
 
 DEVICES = """\
@@ -42,11 +45,13 @@ DEVICES = """\
 In virtual time, without guards. A row is a state and the verb of a device that it uses; the fault strikes the call that
 this state makes, **once / for ever**; [the simulated instrument](simulated-instrument.md) says what the faults are.
 Verbs that stop something come only on the way out: there the run is aborted in that state, and the verb fails then.
-`lamps.all_off` comes only when `lamps.off` has failed, so there `lamps.off` fails for ever besides.
+For safing the run is aborted while a lamp burns. `lamps.all_off` comes only when `lamps.off` has failed, so there
+`lamps.off` is refused for ever besides.
 
-Where the run did not go on to its end, the last column says how long after the fault every lamp was off, in seconds of
-the observatory, at the most; retries and deadlines are in it. "never lit" means that no lamp burnt. `unsafe, dark` has
-lamps that are off and could not be read; `unsafe, lit` has one that burns, with a switch that obeys nothing.
+Where the run did not go on to its end, the last column says how long after the first strike every lamp was off, in
+seconds of the observatory, at the most; the tries of the state and their deadlines are in it. "at once": none burnt any
+more. `unsafe, dark` has lamps that are off and could not be read; `unsafe, lit` has one that burns, at a switch that
+obeys nothing.
 """
 
 BLOWS_TEXT = """\
@@ -109,7 +114,7 @@ def _within(found: Iterable[Found]) -> str:
     if longest_s is None:
         return ""
     if longest_s == 0:
-        return "never lit"
+        return "at once"
     if longest_s == inf:
         return "not while it lasts"
     return next((f"{step:g} s" for step in _STEPS_S if longest_s < step), "more")

@@ -6,7 +6,7 @@ import shutil
 import signal
 import sqlite3
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tests.matrix.commands import Command, Commands, Home
 from tests.matrix.rows import Row
 from tests.matrix.wall import pause
 
-__all__ = ["BLOWS", "Blow", "Outcome", "leave_behind", "strike"]
+__all__ = ["BLOWS", "SPEED", "Blow", "Outcome", "kill_guards", "leave_behind", "strike"]
 
 SPEED = 150
 """How much faster than real these runs are."""
@@ -99,12 +99,17 @@ def _stop_and_go_on(struck: Struck) -> None:
     assert not still_burning, f"{still_burning} burnt all the time while the runner was stopped"
 
 
+def kill_guards(home: Home, number: int) -> None:
+    """Kill so many guards that say of themselves that they are at work."""
+    for pid in home.guards()[:number]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def _kill_guards(number: int) -> Callable[[Struck], None]:
     def hit(struck: Struck) -> None:
-        guards = struck.home.guards()
-        assert len(guards) >= number, f"{len(guards)} guards"
-        for pid in guards[:number]:
-            os.kill(pid, signal.SIGKILL)
+        assert len(struck.home.guards()) >= number
+        kill_guards(struck.home, number)
 
     return hit
 

@@ -28,8 +28,10 @@ class Going:
 
     def __init__(self, command: list[str], environment: dict[str, str], folder: Path) -> None:
         self.events: list[dict[str, Any]] = []
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self.process = subprocess.Popen(command, text=True, env=environment, cwd=folder, **pipes)
+        self.told = ""
+        self.process = subprocess.Popen(
+            command, text=True, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
 
     def wait_for(self, event: str, kind: str = "", frame: str | None = None) -> dict[str, Any]:
         """Read until an event (of a state of that kind, of that frame) has been told."""
@@ -45,7 +47,7 @@ class Going:
         """Wait for the end; returns the exit code."""
         rest, self.told = self.process.communicate(timeout=60)
         self.events += [json.loads(line) for line in rest.splitlines()]
-        return self.process.returncode
+        return int(self.process.returncode)
 
     def kill(self) -> None:
         """Kill it, and take its status."""

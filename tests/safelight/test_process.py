@@ -188,7 +188,7 @@ def test_a_reader_that_sleeps_holds_nothing(environment: dict[str, str], tmp_pat
     """Where a reader does not read, the run goes on to its end; then the program waits for it, or for a signal."""
     with start(environment, tmp_path, "long-term", "--speed", "max") as process:
         manifests: list[Path] = []
-        for _ in range(200):
+        for _ in range(600):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=0.2)
             manifests = list((tmp_path / "f").glob("*/manifest.json"))

@@ -53,9 +53,9 @@ def test_pause_from_elsewhere(inside: Inside, lamp_run: Callable[..., Any]) -> N
     assert [event["frame"] for event in run.events if event["event"] == "frame.taken"][-1] == "Quartz-100s-001"
 
 
-def test_a_request_without_waiting(inside: Inside, lamp_run: Callable[..., Any]) -> None:
+def test_a_request_without_waiting(inside: Inside, going: Callable[..., Any]) -> None:
     """With --no-wait the request is left, and the run obeys it all the same."""
-    run = lamp_run()
+    run = going("run", "bias", "--speed", "50")
     run.wait_for("state.started", "expose", "bias-001")
     told = inside("abort", "--no-wait", "--json")
     assert told.exit_code == 0

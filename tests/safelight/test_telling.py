@@ -25,7 +25,7 @@ Inside = Callable[..., Result]
 GOLDEN = Path(__file__).parents[1] / "golden"
 TROUBLES = """
 - {device: spectrographs, verb: read_out, nth: 2, what: error}
-- {device: lamps, verb: status, nth: 9, what: lie}
+- {device: lamps.Neon, verb: status, nth: 9, what: error}
 """
 
 

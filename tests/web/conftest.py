@@ -20,6 +20,8 @@ _FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A name of somebody else's that was made to point here.
+    "--host-resolver-rules=MAP evil.example 127.0.0.1",
 )
 
 
@@ -56,7 +58,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         context = tools.chromium.launch_persistent_context(
             profile, executable_path=found, headless=True, args=list(_FLAGS), viewport={"width": 1100, "height": 900}
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(45_000)
         yield context
         context.close()
 

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-SHORT = "name: short\nbiases: {count: 1}\nlamps: {Quartz: {warmup: 20, exposure_time: 80}}\n"
-"""A bias and a flat: some two minutes, most of them with a lamp on or a detector being read out."""
+SHORT = "name: short\nbiases: {count: 1}\nlamps: {Quartz: {warmup: 20, exposure_time: 160}}\n"
+"""A bias and a flat: some four minutes, most of them with a lamp on."""
+
+LONG = SHORT.replace("160", "1500")
+"""Goes on until somebody ends it."""
 
 
 @dataclass

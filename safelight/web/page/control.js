@@ -50,28 +50,42 @@ function lost(error) {
   return error.name === "TimeoutError" ? "the server does not answer" : "the server can't be reached";
 }
 
+let giveUp = () => {};
+
+// The dialog lies beside the page, not over it: the lamps can be switched off while it is open.
 export function askToken(trouble) {
+  giveUp();
   const dialog = byId("token-dialog");
   const field = byId("token");
   say(byId("token-trouble"), trouble);
   field.value = "";
-  if (!dialog.open) dialog.showModal();
+  dialog.show();
   field.focus();
   return new Promise((resolve) => {
-    dialog.onclose = () => {
-      const given = dialog.returnValue === "use" ? field.value.trim() : "";
+    const end = (given) => {
+      giveUp = () => {};
       field.value = "";
-      dialog.returnValue = "";
+      dialog.close();
       if (given) sessionStorage.setItem(KEY, given);
       showControl();
       resolve(Boolean(given));
     };
+    giveUp = () => end("");
     byId("token-form").onsubmit = (event) => {
       event.preventDefault();
-      dialog.close("use");
+      end(field.value.trim());
     };
-    byId("token-cancel").onclick = () => dialog.close("");
+    byId("token-cancel").onclick = giveUp;
+    dialog.onkeydown = (event) => event.key === "Escape" && giveUp();
   });
+}
+
+// Every start of the server makes a new token: an old one is forgotten before somebody relies on it.
+export async function checkToken() {
+  if (!token()) return;
+  const found = await send("token", {}).catch(() => ({}));
+  if (found.status === 401) sessionStorage.removeItem(KEY);
+  showControl();
 }
 
 export async function toggleControl() {

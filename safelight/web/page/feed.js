@@ -4,6 +4,7 @@
 const SILENT_S = 3.5;
 const LATE_S = 4;
 const LOOK_MS = 250;
+const AFRESH_S = 10;
 
 export class Feed {
   constructor(hear, judge) {
@@ -27,6 +28,7 @@ export class Feed {
     this.close(this.tick ? this.broken ?? "switching" : "connecting");
     this.run = run;
     this.offset = null;
+    this.opened = now();
     const source = new EventSource("/api/stream" + (run ? `?run=${encodeURIComponent(run)}` : ""));
     this.source = source;
     for (const name of ["tick", "runs", "run"]) {
@@ -84,8 +86,11 @@ export class Feed {
   }
 
   look() {
-    if (this.trouble === null) for (const one of document.getAnimations()) if (one.animationName === "doubt") one.currentTime = 0;
-    this.judge({ trouble: this.trouble, silence: this.silence, lost: now() - this.lost });
+    // Was it the news that came late, or a clock that was set? A new connection tells: it can't deliver old ones.
+    if (this.trouble === "late" && now() - this.opened > AFRESH_S) return this.open(this.run);
+    // The dead man's switch in style.css: put off for as long as this script runs.
+    for (const one of document.getAnimations()) if (one.animationName === "doubt") one.currentTime = 0;
+    return this.judge({ trouble: this.trouble, silence: this.silence, lost: now() - this.lost });
   }
 }
 

@@ -9,8 +9,8 @@ function view(lamp, tick, believed, silence) {
   const { age_s: age, limit_s: limit, time } = tick.lamps;
   if (believed && age !== null && age + silence <= limit && lamp.state !== "unknown") {
     const seconds = secondsBetween(lamp.since, tick.time) + silence;
-    const at = `since ${timeOf(lamp.since)} UTC`;
-    return { name: lamp.name, state: lamp.state, words: lamp.exact ? `${at} (${brief(seconds)})` : `${at} or before` };
+    const at = `since ${timeOf(lamp.since)}${lamp.exact ? "" : " or before"}`;
+    return { name: lamp.name, state: lamp.state, words: lamp.state === "on" ? `for ${brief(seconds)}, ${at}` : at };
   }
   const last = lamp.state === "unknown" ? lamp.last : { state: lamp.state, time };
   if (!last) return { name: lamp.name, state: "unknown", words: "never read back" };
@@ -63,7 +63,7 @@ function age(tick, believed, silence) {
   const { age_s: seconds, time, error } = tick.lamps;
   if (seconds === null) return "Not read yet.";
   if (error) return `The last reading failed: ${error}`;
-  return believed ? `Read back ${timeOf(time)} UTC.` : `Read back last ${brief(seconds + silence)} ago.`;
+  return believed ? `Read back ${timeOf(time)}. All times are UTC.` : `Read back last ${brief(seconds + silence)} ago.`;
 }
 
 function guards(tick, believed) {

@@ -1,7 +1,7 @@
 // Everything comes together here: the server's events go to the parts of the page, the buttons to the server.
 
 import { warn } from "./banner.js";
-import { change, showControl, takeToken, toggleControl } from "./control.js";
+import { change, checkToken, showControl, takeToken, toggleControl } from "./control.js";
 import { byId, clockFace, el, replace, say, show, timeOf } from "./dom.js";
 import { Feed } from "./feed.js";
 import { lampViews, showLamps, summary } from "./lamps.js";
@@ -12,6 +12,7 @@ import { loadLibrary, watchForm } from "./start.js";
 import { moveNow, showTimeline, watchWidth } from "./timeline.js";
 
 const SLOT_MS = 2500;
+const SAID_MS = 6000;
 
 let tick = null;
 let runs = [];
@@ -20,7 +21,10 @@ let fresh = { trouble: "connecting", silence: Infinity };
 
 function hear(name, value) {
   if (name === "tick") {
-    if (tick && tick.boot !== value.boot) loadLibrary();
+    if (tick && tick.boot !== value.boot) {
+      loadLibrary();
+      checkToken();
+    }
     tick = value;
   } else if (name === "runs") {
     runs = value;
@@ -42,7 +46,7 @@ function judge(found) {
   if (!tick) return;
   const views = lampViews(tick, believed.lamps, fresh.silence);
   showLamps(tick, views, believed.lamps, fresh.silence);
-  showNow(tick, believed.journal, act);
+  showNow(tick, runs, believed.journal, act);
   const one = tick.going.find((each) => each.run === run?.run);
   moveNow(one && believed.journal ? one.elapsed_s : null);
   say(byId("observatory"), tick.observatory);
@@ -87,11 +91,16 @@ function choose(name) {
 
 const SENT = { abort: "Abort asked for", pause: "Pause asked for", resume: "Resume is starting" };
 
+let saying = 0;
 async function act(verb, name) {
   say(byId("said"), "");
   const found = await change(verb, { run: name });
-  if (found) say(byId("said"), found.error ? `${verb}: ${found.error}` : `${SENT[verb]}: ${name}`);
-  if (verb === "resume" && found?.pid) feed.open(null);
+  if (!found) return;
+  say(byId("said"), found.error ? `${verb}: ${found.error}` : `${SENT[verb]}: ${name}`);
+  clearTimeout(saying);
+  // What came of it is told by the page itself; an error stays.
+  if (!found.error) saying = setTimeout(() => say(byId("said"), ""), SAID_MS);
+  if (verb === "resume" && found.pid) feed.open(null);
 }
 
 let offs = 0;
@@ -126,6 +135,7 @@ for (const event of ["error", "unhandledrejection"]) window.addEventListener(eve
 const feed = new Feed(hear, (found) => judge(found));
 takeToken();
 showControl();
+checkToken();
 watchWidth();
 loadLibrary();
 watchForm(() => feed.open(null));

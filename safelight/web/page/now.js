@@ -4,13 +4,13 @@ import { brief, byId, clockFace, el, replace, say, show } from "./dom.js";
 
 const cards = new Map();
 
-export function showNow(tick, believed, act) {
+export function showNow(tick, runs, believed, act) {
   const place = byId("now");
   const going = tick.going;
   for (const run of [...cards.keys()]) if (!going.some((one) => one.run === run)) cards.delete(run);
   for (const one of going) if (!cards.has(one.run)) cards.set(one.run, card(one.run, act));
   const wanted = going.map((one) => cards.get(one.run).root);
-  if (!wanted.length) wanted.push(idle());
+  if (!wanted.length) wanted.push(idle(runs[0], believed));
   if (wanted.length !== place.children.length || wanted.some((root, at) => root !== place.children[at])) {
     replace(place, ...wanted);
   }
@@ -18,8 +18,12 @@ export function showNow(tick, believed, act) {
 }
 
 let nothing;
-function idle() {
-  nothing ??= el("p", { class: "summary", id: "idle", text: "No run is going on." });
+function idle(last, believed) {
+  nothing ??= el("div", { id: "idle" }, el("p", { class: "summary" }), el("p", { class: "fine" }));
+  const [now, before] = nothing.children;
+  say(now, believed ? "No run is going on." : "Whether a run goes on is not known.");
+  const more = last?.resumable ? "; it can be resumed" : "";
+  say(before, last ? `The last one: ${last.sequence}, ${last.status}, ${last.frames} of ${last.frames_asked} frames${more}.` : "");
   return nothing;
 }
 
@@ -30,6 +34,7 @@ function card(run, act) {
   const made = {
     headline: part("p", "summary"),
     left: part("p", "left"),
+    fast: part("p", "fine fast"),
     bar: el("progress", { max: "1000", "aria-label": "Progress of the run" }),
     active: part("ul", "active"),
     next: part("p", "fine"),
@@ -38,14 +43,15 @@ function card(run, act) {
       button("pause", "Pause", "After the frame in progress; lamps off; can be resumed"),
       button("abort", "Abort", "Now; lamps off; the frame in progress is lost; can be resumed")),
   };
-  const { headline, left, bar, buttons, stopping, active, next } = made;
-  made.root = el("div", { class: "going" }, headline, left, bar, buttons, stopping, active, next);
+  const { headline, left, fast, bar, buttons, stopping, active, next } = made;
+  made.root = el("div", { class: "going" }, headline, left, fast, bar, buttons, stopping, active, next);
   return made;
 }
 
 function update(made, one, believed) {
   say(made.headline, `${believed ? "Running" : "Was running"}: ${one.sequence} — ${one.good} of ${one.asked} frames`);
   say(made.left, left(one, believed));
+  say(made.fast, believed ? fast(one) : "");
   const whole = (one.elapsed_s ?? 0) + (one.left_s ?? 0);
   made.bar.value = one.left_s === null || !whole ? (1000 * one.good) / one.asked : (1000 * one.elapsed_s) / whole;
   const words = { abort: "Abort has been asked for: lamps off first.", pause: "Pause has been asked for: it ends after the frame in progress." };
@@ -59,9 +65,13 @@ function update(made, one, believed) {
 
 function left(one, believed) {
   if (one.left_s === null || one.left_s === undefined) return "time left not known";
-  const fast = one.rate > 1 ? ` (${one.rate} × faster than real: ${brief(one.left_s / one.rate)})` : "";
   const end = one.left_s > 0 ? "" : " — later than planned";
-  return believed ? `${clockFace(one.left_s)} left${end}${fast}` : `${clockFace(one.left_s)} left when last heard of`;
+  return believed ? `${clockFace(one.left_s)} left${end}` : `${clockFace(one.left_s)} left when last heard of`;
+}
+
+function fast(one) {
+  if (!(one.rate > 1) || one.left_s === null) return "";
+  return `The instrument is simulated, ${one.rate} times faster than real: ${brief(one.left_s / one.rate)} from now.`;
 }
 
 const row = () => el("li", {}, el("span", { class: "what" }), el("progress", {}), el("span", { class: "fine" }));

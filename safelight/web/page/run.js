@@ -72,6 +72,7 @@ async function draw(run, frame, file) {
     if (!answer.ok) return;
     const found = await answer.json();
     replace(byId("spectrum"), spectrum(found.spectrum, frame.frame));
+    say(byId("spectrum-top"), `up to ${Math.round(Math.max(...found.spectrum))} counts`);
     say(byId("frame-levels"), `black ${found.low}, white ${found.high}`);
   } catch {
     say(trouble, "The spectrum could not be loaded.");
@@ -86,6 +87,5 @@ function spectrum(values, name) {
     `${((at / Math.max(values.length - 1, 1)) * width).toFixed(1)},${(height - 6 - ((value - low) / span) * (height - 12)).toFixed(1)}`);
   const top = Math.round(low + span);
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Spectrum of ${name}, up to ${top} counts` },
-    svg("polyline", { class: "spectrum", points: points.join(" ") }),
-    svg("text", { x: 6, y: 18, text: `${top} counts` }));
+    svg("polyline", { class: "spectrum", points: points.join(" ") }));
 }

@@ -4,6 +4,7 @@ import { byId, clockFace, el, replace, say, show } from "./dom.js";
 import { change } from "./control.js";
 
 let offered = [];
+let chosen = false;
 
 export async function loadLibrary() {
   try {
@@ -13,8 +14,11 @@ export async function loadLibrary() {
     offered = [];
   }
   const select = byId("library");
+  // It may come late: what a person has chosen meanwhile stays.
+  const before = chosen || byId("document").value ? select.value : null;
   const options = offered.map((one) => el("option", { value: one.name, text: one.name, disabled: Boolean(one.error) }));
   replace(select, ...options, el("option", { value: "", text: "a pasted document" }));
+  if (before !== null && [...select.options].some((one) => one.value === before)) select.value = before;
   tell();
 }
 
@@ -22,7 +26,6 @@ function tell() {
   const one = offered.find((each) => each.name === byId("library").value);
   show(byId("document-part"), !one);
   say(byId("library-words"), one ? `${one.description} ${one.frames} frames in ${clockFace(one.total_s)}.` : "");
-  replace(byId("checked"));
 }
 
 function asked() {
@@ -59,7 +62,11 @@ async function submit(verb) {
 }
 
 export function watchForm(started) {
-  byId("library").addEventListener("change", tell);
+  byId("library").addEventListener("change", () => {
+    chosen = true;
+    replace(byId("checked"));
+    tell();
+  });
   byId("check").addEventListener("click", () => submit("check"));
   byId("start-form").addEventListener("submit", async (event) => {
     event.preventDefault();

@@ -10,17 +10,20 @@ const STEPS = [10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400];
 let drawn = null;
 let line = null;
 let scale = 1;
+let open = [];
 
 export function showTimeline(run) {
   drawn = run;
   draw();
 }
 
-// Where the present moment lies; `now` is null where nothing goes on or nothing is known.
+// Where the present moment lies, and how far what goes on has come; null: nothing goes on, or nothing is known.
 export function moveNow(now) {
   if (!line) return;
   line.setAttribute("visibility", now === null ? "hidden" : "visible");
-  if (now !== null) line.setAttribute("transform", `translate(${(LABEL + now * scale).toFixed(1)} 0)`);
+  if (now === null) return;
+  line.setAttribute("transform", `translate(${(LABEL + now * scale).toFixed(1)} 0)`);
+  for (const [rect, from] of open) rect.setAttribute("width", Math.max((now - from) * scale, 2).toFixed(1));
 }
 
 export function watchWidth() {
@@ -29,6 +32,7 @@ export function watchWidth() {
 
 function draw() {
   const { lanes, span_s: span, segment } = drawn.timeline;
+  open = [];
   const width = Math.max(byId("timeline").clientWidth, 260);
   const height = lanes.length * LANE + AXIS;
   scale = (width - LABEL - 8) / span;
@@ -44,18 +48,18 @@ function lane(one, at) {
   const y = at * LANE;
   const label = svg("text", { class: "lane", x: 0, y: y + 16, text: one.name.slice(0, 15) });
   const rule = svg("line", { class: "rule", x1: LABEL, x2: "100%", y1: y + LANE - 1, y2: y + LANE - 1 });
-  const end = drawn.timeline.span_s;
-  return [label, rule, ...one.bars.map((bar) => {
-    const open = bar.to === null;
-    const wide = Math.max(((open ? end : bar.to) - bar.from) * scale, 2);
-    // What goes on is as long as it has been; its plan is not drawn twice.
-    const how = open && bar.how === "lit" ? "lit" : open ? "now" : bar.how;
-    return svg("rect", { class: `bar ${how}`, x: (LABEL + bar.from * scale).toFixed(1), y: y + 4, height: LANE - 9,
-      width: (open && how === "now" ? Math.min(wide, nowWidth(bar)) : wide).toFixed(1), rx: 2 }, svg("title", { text: `${bar.words}: ${how}` }));
-  })];
+  return [label, rule, ...one.bars.flatMap((bar) => bars(bar, y))];
 }
 
-const nowWidth = (bar) => Math.max(((bar.expected ?? 0) || 1) * scale, 4);
+function bars(bar, y) {
+  const draw = (how, wide) => svg("rect", { class: `bar ${how}`, x: (LABEL + bar.from * scale).toFixed(1), y: y + 4,
+    height: LANE - 9, width: Math.max(wide * scale, 2).toFixed(1), rx: 2 }, svg("title", { text: `${bar.words}: ${how}` }));
+  if (bar.to !== null) return [draw(bar.how, bar.to - bar.from)];
+  // What goes on grows with the time; around it stands how long it should take. Where nobody knows, it has no end.
+  const rect = draw(bar.how, drawn.running ? 0 : drawn.timeline.span_s - bar.from);
+  if (drawn.running) open.push([rect, bar.from]);
+  return bar.expected ? [draw("planned", bar.expected), rect] : [rect];
+}
 
 function axis(span, height) {
   const step = STEPS.find((one) => span / one <= 6) ?? 28800;

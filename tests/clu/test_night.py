@@ -1,0 +1,57 @@
+"""The folder in which the actors write."""
+
+from pathlib import Path
+
+import pytest
+
+from safelight.devices.clu.night import Night
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Night:
+    """Two nights: one exposure in the first, compressed; one in the second."""
+    root = tmp_path / "spectro"
+    for number, folder in ((7, "60001"), (8, "60002")):
+        (root / folder).mkdir(parents=True)
+        for camera in ("b1", "r1"):
+            (root / folder / f"sdR-s-{camera}-{number:08d}.fits.gz").write_bytes(b"x")
+    (root / "nextExposureNumber").write_text("9")
+    return Night(root)
+
+
+def test_counter(night: Night) -> None:
+    """The counter holds the next number; met empty, it holds none."""
+    assert night.last_no() == 8
+    (night.root / night.counter).write_text("")
+    with pytest.raises(ValueError, match="invalid literal"):
+        night.last_no()
+
+
+def test_links(night: Night, tmp_path: Path) -> None:
+    """Files stay where they are and are linked into the run's folder, under their own names, once."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for _ in range(2):
+        links = night.link(7, folder)
+        assert {camera: path.name for camera, path in links.items()} == {
+            "b1": "sdR-s-b1-00000007.fits.gz",
+            "r1": "sdR-s-r1-00000007.fits.gz",
+        }
+    assert all(path.is_symlink() for path in links.values())
+    assert night.linked(8, folder) == {}
+
+
+def test_a_link_to_nothing_counts_for_nothing(night: Night, tmp_path: Path) -> None:
+    """A file that has gone from the actors' folder is not there, whatever links to it."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    next(iter(night.link(7, folder).values())).resolve().unlink()
+    assert len(night.linked(7, folder)) == 1
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    """A folder that isn't there has no files, and no number."""
+    gone = Night(tmp_path / "nowhere")
+    assert gone.written(1) == {}
+    with pytest.raises(OSError, match="nowhere"):
+        gone.last_no()

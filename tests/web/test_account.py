@@ -1,0 +1,144 @@
+"""What the page is told of a run, and of lamps: values made from journals, without server and browser."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from safelight.devices import load_observatory
+from safelight.engine import Request, VirtualClock, perform
+from safelight.engine.chronicle import chronicle
+from safelight.engine.clock import Clock
+from safelight.engine.journal import Journal, default_url
+from safelight.web.account import Account, account_of
+from safelight.web.lamp_watch import LampWatch, Seen, _seen
+from safelight.web.lanes import _folded
+from safelight.web.pictures import NoPicture, frame_file, picture_of
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory, small: Path) -> Iterator[tuple[Journal, str, Path]]:
+    """A run of two biases and a flat that is done, in virtual time."""
+    home = tmp_path_factory.mktemp("done")
+    document = {"name": "two", "biases": {"count": 2}, "lamps": {"Quartz": {"warmup": 20, "exposure_time": 5}}}
+    request = Request(sequence=document, observatory=small, home=home, frames=home / "frames")
+    result = asyncio.run(perform(request, clock=VirtualClock(), guarded=False))
+    journal = Journal(default_url(home), create=False)
+    yield journal, result.run, home
+    journal.close()
+
+
+@pytest.fixture(scope="module")
+def account(done: tuple[Journal, str, Path]) -> Account:
+    """What the page is told of it."""
+    return account_of(chronicle(done[0], done[1]), None, 100.0, 1.0)
+
+
+def test_a_run_that_is_done_is_told_as_done(account: Account) -> None:
+    """Every block has all its frames, nothing is left, and it can't be resumed."""
+    facts = account.facts
+    blocks = [(block["name"], block["good"], block["state"]) for block in facts["blocks"]]
+    assert blocks == [("bias", 2, "done"), ("Quartz-5s", 1, "done")]
+    assert (facts["status"], facts["resumable"], facts["running"]) == ("done", False, False)
+    assert account.now(200.0)["active"] == []
+    assert json.dumps(facts)
+
+
+def test_the_outlook_is_the_plan_that_was_walked(account: Account) -> None:
+    """Each state of the journal is found in the plan that is made again from it, so that the time left is known."""
+    walked = {row["state"] for row in account.story.states}
+    assert walked <= set(account.outlook.slots)
+    assert all(words != state for state in walked if (words := account.outlook.words(state)))
+
+
+def test_time_left_counts_down_and_never_below_zero(account: Account) -> None:
+    """In the middle of a state what remains of it is counted; what is overdue adds nothing."""
+    outlook = account.outlook
+    state = "expose/Quartz-5s-001"
+    slot = outlook.slots[state]
+    rest_s = outlook.total_s - slot.end_s
+    assert outlook.left_s({state: 2.0}, 0.0) == pytest.approx(slot.duration_s - 2.0 + rest_s)
+    assert outlook.left_s({state: 9999.0}, 0.0) == pytest.approx(rest_s)
+    assert outlook.left_s({}, outlook.total_s + 50) == 0.0
+
+
+def test_the_timeline_has_a_lane_for_each_lamp_that_burnt(account: Account) -> None:
+    """From the command to the read-back; a finished run has no bar without an end."""
+    lanes = {lane["name"]: lane["bars"] for lane in account.facts["timeline"]["lanes"]}
+    assert len(lanes["lamp Quartz"]) == 1
+    assert all(bar["to"] >= bar["from"] for bars in lanes.values() for bar in bars)
+
+
+def test_the_log_tells_states_and_frames_in_order(account: Account) -> None:
+    """A state's end, the frame that came of it, the lamps, the ending."""
+    log = account.facts["log"]
+    words = [line["words"] for line in log]
+    assert words[0].startswith("begun on")
+    assert words[-1] == "done; all lamps read back as off"
+    assert words.index("frame bias-001 good") < words.index("frame bias-002 good")
+    assert any(line["kind"] == "state" and line["words"].startswith("expose bias-001: done in") for line in log)
+
+
+def test_a_thousand_short_bars_are_drawn_as_few() -> None:
+    """What could not be told apart is folded; a failure among it stays in sight."""
+    bars: list[dict[str, Any]] = [{"from": i, "to": i + 0.9, "how": "done", "words": "x"} for i in range(1000)]
+    bars[500]["how"] = "failed"
+    found = _folded(bars, 50.0)
+    assert len(found) < 50
+    assert [bar["from"] for bar in found if bar["how"] == "failed"] == [500]
+
+
+def test_frames_are_found_by_the_journal_only(done: tuple[Journal, str, Path], tmp_path: Path) -> None:
+    """A number that the journal does not know, or a file outside of the run's folder, is not shown."""
+    journal, run, home = done
+    assert frame_file(journal, run, 1, 0).is_relative_to(home / "frames")
+    for number, index in ((99, 0), (1, 99), (1, -1)):
+        with pytest.raises(NoPicture):
+            frame_file(journal, run, number, index)
+    path = frame_file(journal, run, 2, 0)
+    outside = tmp_path / "secret.fits"
+    outside.write_bytes(path.read_bytes())
+    path.unlink()
+    path.symlink_to(outside)
+    with pytest.raises(NoPicture, match="outside"):
+        frame_file(journal, run, 2, 0)
+
+
+def test_a_frame_is_drawn_with_its_lines_in_the_spectrum(tmp_path: Path) -> None:
+    """A real detector's picture becomes a small PNG, and the lines of its traces stand in the spectrum."""
+    image = np.full((4080, 4120), 1000, dtype=np.uint16)
+    image[1000:1400, 2060:2070] += 500
+    path = tmp_path / "frame.fits"
+    fits.writeto(path, image)
+    found = picture_of(path)
+    assert found.png.startswith(b"\x89PNG\r\n\x1a\n")
+    assert int.from_bytes(found.png[16:20], "big") <= 640
+    assert abs(int(np.argmax(found.spectrum)) / len(found.spectrum) - 0.5) < 0.01
+    path.write_bytes(b"no FITS")
+    with pytest.raises(NoPicture):
+        picture_of(path)
+
+
+def test_a_reading_that_failed_keeps_what_was_seen_last() -> None:
+    """Unknown is shown as unknown, beside the last state and its time; since when is counted from the change."""
+    first = _seen("on", None, None, NOON)
+    later = _seen("on", first, None, NOON + timedelta(seconds=5))
+    lost = _seen("unknown", later, None, NOON + timedelta(seconds=9))
+    assert (first.exact, later.since) == (False, NOON)
+    assert lost == Seen("unknown", NOON + timedelta(seconds=9), True, ("on", NOON + timedelta(seconds=5)))
+    assert _seen("off", lost, None, NOON + timedelta(seconds=12)).since == NOON + timedelta(seconds=12)
+
+
+def test_lamps_that_were_never_read_are_unknown(tmp_path: Path) -> None:
+    """A watch that has not begun has no reading, and the limit allows for a slow one."""
+    watch = LampWatch(load_observatory("simulated"), tmp_path, Clock())
+    assert watch.reading is None
+    assert watch.limit_s > watch.every_s
