@@ -159,9 +159,13 @@ def test_runner_stopped(warm: Warm, lit: Case) -> None:
     assert {row["why"] for row in guards_events(lit)} == {"the runner is silent"}
     os.kill(warm.child, signal.SIGCONT)
     ended = warm.end()
-    assert ended.outcome == "done", ended
-    assert_whole(lit, ended.answer["run"], DEMO)
+    # On a busy machine it may have slept past all its deadlines: then it has faulted, and is resumed.
+    assert ended.outcome in {"done", "faulted"}, ended
+    assert not ended.answer["internal"]
     dark_and_alone(lit)
+    if ended.outcome == "faulted":
+        resumed(warm, lit)
+    assert_whole(lit, ended.answer["run"], DEMO)
 
 
 def test_runner_stopped_and_killed(warm: Warm, lit: Case) -> None:

@@ -76,15 +76,19 @@ export function askToken(trouble) {
       end(field.value.trim());
     };
     byId("token-cancel").onclick = giveUp;
-    dialog.onkeydown = (event) => event.key === "Escape" && giveUp();
+    dialog.onkeydown = (event) => {
+      if (event.key === "Escape") giveUp();
+    };
   });
 }
 
 // Every start of the server makes a new token: an old one is forgotten before somebody relies on it.
 export async function checkToken() {
-  if (!token()) return;
+  const asked = token();
+  if (!asked) return;
   const found = await send("token", {}).catch(() => ({}));
-  if (found.status === 401) sessionStorage.removeItem(KEY);
+  // Another may have been entered meanwhile.
+  if (found.status === 401 && token() === asked) sessionStorage.removeItem(KEY);
   showControl();
 }
 
