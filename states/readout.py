@@ -1,6 +1,7 @@
 """readout: bring the waiting charge onto the disk, whole, with its header, and prove that it is there."""
 
 import hashlib
+import zlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,30 +14,59 @@ from safelight.states.instrument import Instrument
 
 __all__ = ["Readout", "fingerprint", "keep_aside"]
 
+_GZIP = b"\x1f\x8b"
 _LOOK_EVERY_S = 1.0
 """How often a read-out that outlived its deadline is looked at, s."""
 
 
 def fingerprint(path: Path) -> FrameFile:
-    """Read a file back from the disk.
+    """Read a file back from the disk, to its end.
+
+    Args:
+        path: a FITS file, plain or gzipped; bytes and sha256 are those of the file as it lies there.
 
     Raises:
         StateError: if it is missing, or no whole FITS file (blocks of 2,880 bytes; FITS standard 4.0, section 3.1).
     """
     digest = hashlib.sha256()
+    content = _Content(path)
     size = 0
     try:
         with path.open("rb") as file:
             while block := file.read(1 << 20):
-                if not size and not block.startswith(b"SIMPLE  ="):
-                    raise StateError(f"{path} is no FITS file")
                 digest.update(block)
                 size += len(block)
+                content.read(block)
     except OSError as error:
         raise StateError(f"{path} can't be read back: {error.strerror}") from None
-    if not size or size % 2880:
-        raise StateError(f"{path} is cut short: {size} bytes is no multiple of 2,880")
+    content.end()
     return FrameFile(path=path, bytes=size, sha256=digest.hexdigest())
+
+
+class _Content:
+    """What a file holds, unpacked where it is gzipped: does it begin as FITS does, and end where a block ends?"""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._size = 0
+        self._unpack: zlib._Decompress | None = None
+
+    def read(self, block: bytes) -> None:
+        """The next bytes of the file."""
+        if not self._size and self._unpack is None and block.startswith(_GZIP):
+            self._unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        try:
+            plain = block if self._unpack is None else self._unpack.decompress(block)
+        except zlib.error as error:
+            raise StateError(f"{self._path} can't be unpacked: {error}") from None
+        if not self._size and plain and not plain.startswith(b"SIMPLE  ="):
+            raise StateError(f"{self._path} is no FITS file")
+        self._size += len(plain)
+
+    def end(self) -> None:
+        """The file has ended."""
+        if not self._size or self._size % 2880 or (self._unpack is not None and not self._unpack.eof):
+            raise StateError(f"{self._path} is cut short: {self._size} bytes is no multiple of 2,880")
 
 
 async def _bring_home(

@@ -112,6 +112,13 @@ class Pending:
         return {key: value for reply in self.replies for key, value in reply.keywords.items()}
 
 
+class _Connection(aio_pika.Connection):
+    """Closed by us alone: one that never came about has nothing to close, least of all when it is swept up."""
+
+    def __del__(self) -> None:
+        """Leave the loop in peace."""
+
+
 class _Wire:
     """One connection that works."""
 
@@ -284,6 +291,7 @@ class Link:
             ssl=broker.tls,
             heartbeat=broker.heartbeat_s,
             client_properties={"connection_name": self._name},
+            connection_class=_Connection,
         )
         try:
             channel = await connection.channel(publisher_confirms=True, on_return_raises=True)

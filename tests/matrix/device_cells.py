@@ -237,7 +237,7 @@ def cells_of(row: Row, stage: Stage) -> Iterator[Cell]:
 
 
 def _safing(row: Row, stage: Stage) -> Iterator[Cell]:
-    """Safing while a lamp burns: the run is aborted in an exposure with a lamp, and the switch is struck from then on."""
+    """Safing while a lamp burns: the run is aborted in an exposure with a lamp; the switch is struck from then on."""
     integrating, afterwards = (stage.calls_in(other) for other in ROWS if other.name in ("expose, lamp", "lamp-off"))
     helpless = {"device": "lamps", "verb": "off", "what": "error", "nth": afterwards["lamps.off"], "times": None}
     yield from _both(row, "lamps.off", afterwards["lamps.off"], abort=True)

@@ -1,6 +1,8 @@
 """Each state's action and its clean-up, on the simulated devices."""
 
 import asyncio
+import gzip
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from safelight.states import (
     Expose,
     Exposure,
     FibselStep,
+    FrameFile,
     Instrument,
     LampOff,
     LampWarmup,
@@ -450,6 +453,24 @@ def test_a_fingerprint_of_rubbish(tmp_path: Path, content: bytes, words: str) ->
     path = tmp_path / "rubbish.fits"
     path.write_bytes(content)
     with pytest.raises(StateError, match=words):
+        fingerprint(path)
+
+
+def test_a_fingerprint_of_a_gzipped_frame(tmp_path: Path) -> None:
+    """A gzipped frame is unpacked to be looked at; its size and sha256 are those of the file on the disk."""
+    path = tmp_path / "frame.fits.gz"
+    packed = gzip.compress(b"SIMPLE  =" + bytes(2 * 2880 - 9))
+    path.write_bytes(packed)
+    assert fingerprint(path) == FrameFile(path, len(packed), hashlib.sha256(packed).hexdigest())
+    for cut in (len(packed) - 1, len(packed) // 2, 12):
+        path.write_bytes(packed[:cut])
+        with pytest.raises(StateError, match="cut short"):
+            fingerprint(path)
+    path.write_bytes(gzip.compress(b"SIMPLE  =" + bytes(2880)))
+    with pytest.raises(StateError, match="cut short"):
+        fingerprint(path)
+    path.write_bytes(packed[:20] + b"rubbish" + packed[27:])
+    with pytest.raises(StateError):
         fingerprint(path)
 
 
