@@ -20,6 +20,9 @@ from safelight.states.readout import fingerprint
 
 __all__ = ["Assessment", "assess", "settle"]
 
+_NAMED_AT_MOST = 500
+"""How many frames a query names one by one; databases take a thousand at least."""
+
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
@@ -32,7 +35,7 @@ class Assessment:
         aside: files on the disk that belong to no frame that counts, with the reason.
         retaken: frames that were begun and have to be taken again, with the reason.
         left: the frames still to be taken, in order.
-        attempts: frame -> how often it has been tried.
+        attempts: frame -> how often it has been tried; of those that are left at least.
     """
 
     kept: tuple[TakenFrame, ...]
@@ -81,14 +84,15 @@ def assess(
     found = find_frames(strangers, run=page.run, cameras=cameras)
     adopted, aside = _sort_out(found, names, done)
     done |= {taken.frame for taken in adopted}
-    attempts = _attempts(journal, page.run)
+    left = tuple(frame for frame in asked if frame.id not in done)
+    attempts = _attempts(journal, page.run, [frame.id for frame in left])
     return Assessment(
         kept=tuple(kept),
         adopted=tuple(adopted),
         lost=tuple(lost),
         aside=tuple(aside),
         retaken=_retaken(attempts, lost, done, names),
-        left=tuple(frame for frame in asked if frame.id not in done),
+        left=left,
         attempts=attempts,
     )
 
@@ -156,9 +160,11 @@ def _sort_out(
     return sorted(adopted.values(), key=lambda taken: taken.exposure_no), aside
 
 
-def _attempts(journal: Journal, run: str) -> dict[str, int]:
-    """How often the integration of each frame was begun."""
+def _attempts(journal: Journal, run: str, frames: list[str]) -> dict[str, int]:
+    """How often the integration of each of these frames was begun; of all frames, where these are too many to name."""
     mine = (tables.states.c.run == run) & (tables.states.c.kind == "expose")
+    if len(frames) <= _NAMED_AT_MOST:
+        mine &= tables.states.c.frame.in_(frames)
     query = sa.select(tables.states.c.frame, sa.func.count().label("tries")).where(mine).group_by(tables.states.c.frame)
     return {row["frame"]: row["tries"] for row in journal.read(query)}
 

@@ -104,7 +104,9 @@ class Journal:
         """
         writing = self._connection.in_transaction()
         try:
-            rows: list[Mapping[str, Any]] = [dict(row) for row in self._connection.execute(statement).mappings()]
+            found = self._connection.execute(statement)
+            names = tuple(found.keys())
+            rows: list[Mapping[str, Any]] = [dict(zip(names, row, strict=True)) for row in found]
             if not writing:
                 self._connection.rollback()
         except SQLAlchemyError as error:

@@ -325,13 +325,13 @@ class Runner:
         for task in running:
             task.cancel()
         await self._wait_for(running, _QUICK_S)
+        reluctant = any(not task.done() for task in running)
         self._send(stop.event if stop else None, self.graph.initial)
         self.announce("safing.started")
         safing = asyncio.create_task(self._make_safe(), name=SAFING)
         slow = [asyncio.create_task(self._clean_up(state, again=False)) for state in self._left]
         lamps = await self._result_of(safing)
         self._write_what_was_stopped()
-        reluctant = any(not task.done() for task in running)
         await self._wait_for(slow, None)
         await self._wait_for(running, _PATIENT_S)
         if reluctant:

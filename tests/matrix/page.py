@@ -16,7 +16,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "fault-matrix.md"
 Played = tuple[Cell, Found]
 
 _CODES = {0: "done", 1: "internal", 3: "faulted", 4: "aborted", 5: "paused", 10: "unsafe", -9: "killed"}
-_STEPS_S = (1.0, 10.0, 60.0, 300.0, 1000.0)
+_AT_ONCE_S = 1.0
+_STEPS_S = (10.0, 60.0, 300.0, 1000.0)
 
 INTRODUCTION = """\
 # The fault matrix
@@ -49,9 +50,9 @@ For safing the run is aborted while a lamp burns. `lamps.all_off` comes only whe
 `lamps.off` is refused for ever besides.
 
 Where the run did not go on to its end, the last column says how long after the first strike every lamp was off, in
-seconds of the observatory, at the most; the tries of the state and their deadlines are in it. "at once": none burnt any
-more. `unsafe, dark` has lamps that are off and could not be read; `unsafe, lit` has one that burns, at a switch that
-obeys nothing.
+seconds of the observatory, at the most; the tries of the state and their deadlines are in it. "at once": within a
+second, or none burnt any more. `unsafe, dark` has lamps that are off and could not be read; `unsafe, lit` has one that
+burns, at a switch that obeys nothing.
 """
 
 BLOWS_TEXT = """\
@@ -113,7 +114,7 @@ def _within(found: Iterable[Found]) -> str:
     longest_s = max((one.dark_s for one in found if one.outcome != "done"), default=None)
     if longest_s is None:
         return ""
-    if longest_s == 0:
+    if longest_s < _AT_ONCE_S:
         return "at once"
     if longest_s == inf:
         return "not while it lasts"

@@ -14,7 +14,6 @@ from safelight.devices.simulated.measure import measure
 from safelight.devices.simulated.switch import SimulatedLamps
 from safelight.engine import Request, Runner, RunResult, VirtualClock, perform
 from safelight.engine.machine import Machine
-from safelight.engine.runner import Ending
 from tests.matrix.bench import outlets
 
 ONE_LAMP: Mapping[str, Any] = {
@@ -164,21 +163,18 @@ def test_an_on_that_does_not_let_go(play: Play, tmp_path: Path, monkeypatch: pyt
         if lamp == "Xenon":
             await clock.sleep(3.0)
 
+    async def soon(runner: Runner) -> None:
+        await clock.sleep(0.5)
+        runner.stop("abort", "now")
+
     monkeypatch.setattr(SimulatedLamps, "on", reluctant)
+    tasks: list[asyncio.Task[None]] = []
 
     def stop(said: Mapping[str, Any], runner: Runner) -> None:
         if begins(said, "lamp-warmup"):
             monkeypatch.setattr(SimulatedLamps, "off", slow_for_one)
-            asyncio.get_running_loop().call_later(0.1, runner.stop, "abort", "now")
+            tasks.append(asyncio.get_running_loop().create_task(soon(runner)))
 
-    ending: list[Ending] = []
-    run = Runner.run
-
-    async def noting(self: Runner) -> Ending:
-        ending.append(await run(self))
-        return ending[0]
-
-    monkeypatch.setattr(Runner, "run", noting)
     result = play(ONE_LAMP, stop, clock=clock)
     assert result.outcome == "aborted"
     assert set(outlets(tmp_path / "home").values()) == {"off"}
