@@ -151,17 +151,22 @@ def test_an_on_that_does_not_let_go(play: Play, tmp_path: Path, monkeypatch: pyt
     on, off = SimulatedLamps.on, SimulatedLamps.off
     clock = VirtualClock()
 
+    read_as_off, lit = asyncio.Event(), asyncio.Event()
+
     async def reluctant(self: SimulatedLamps, lamp: str) -> None:
         try:
             await clock.sleep(100)
         except asyncio.CancelledError:
-            await clock.sleep(1.0)  # safing has read this lamp as off by now
+            await read_as_off.wait()
             await on(self, lamp)
+            lit.set()
 
     async def slow_for_one(self: SimulatedLamps, lamp: str) -> None:
         await off(self, lamp)
-        if lamp == "Xenon":
+        if lamp == "Xenon" and not lit.is_set():
             await clock.sleep(3.0)
+            read_as_off.set()
+            await lit.wait()
 
     async def soon(runner: Runner) -> None:
         await clock.sleep(0.5)
