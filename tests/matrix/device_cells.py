@@ -144,7 +144,7 @@ def first_strike() -> Iterator[list[float]]:
         struck.append(self._clock.now())
         return await faulty(self, command, hit, away)
 
-    Line._faulty = noting  # type: ignore[method-assign]
+    Line._faulty = noting  # type: ignore[method-assign,assignment]
     try:
         yield struck
     finally:
