@@ -74,6 +74,7 @@ class Watch:
     tell: Callable[..., None] = lambda event, **facts: None  # noqa: ARG005
     _members: list[_Member] = field(default_factory=list)
     _before: list[_Member] = field(default_factory=list)
+    _relieved: list[_Member] = field(default_factory=list)
     _leases: dict[str, float] = field(default_factory=dict)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -192,6 +193,7 @@ class Watch:
         for member in self._before:
             member.say(relieved=True)
             member.close()
+        self._relieved += self._before
         self._before.clear()
 
     async def _spawn(self) -> list[_Member]:
@@ -337,7 +339,7 @@ class Watch:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for member in [*self._members, *self._before]:
+        for member in [*self._members, *self._before, *self._relieved]:
             member.close()
             if member.transport is not None:
                 member.transport.close()
