@@ -14,9 +14,10 @@ from safelight.devices.observatory import Observatory
 from safelight.devices.simulated.faults import Fault
 from safelight.engine.admission import clock_at
 from safelight.engine.durations import Durations
+from safelight.engine.hand import instrument_of
 from safelight.engine.home import default_home
 from safelight.engine.safing import Safing, safing_for, uncancelled
-from safelight.states import FibselStep, Instrument, LampWarmup, Point, StateError, TakenFrame, Tolerances, Work
+from safelight.states import FibselStep, Instrument, LampWarmup, Point, StateError, TakenFrame, Work
 
 __all__ = ["BenchTop", "bench_top", "known"]
 
@@ -176,20 +177,7 @@ async def bench_top(
     model = load_observatory(observatory)
     clock = clock_at(speed, model)
     devices = open_devices(model, clock=clock, home=home or default_home(), faults=faults)
-    telescopes, fibsel = model.telescopes, model.fibsel
-    instrument = Instrument(
-        devices=devices,
-        clock=clock,
-        positions={name: model.targets(name) for name in model.positions},
-        fibres=dict(fibsel.fibres) if fibsel else {},
-        keywords={lamp: model.lamps.keyword(lamp) for lamp in model.lamps.units},
-        longest_on_s={lamp: unit.longest_on_s for lamp, unit in model.lamps.units.items()},
-        tolerances=Tolerances(
-            pointing_deg=telescopes.tolerance_deg if telescopes else 0.0,
-            fibre_steps=fibsel.tolerance_steps if fibsel else 0,
-        ),
-        folder=frames,
-    )
+    instrument = instrument_of(model, devices, clock, frames)
     try:
         yield BenchTop(model, instrument, heard)
     finally:

@@ -15,6 +15,7 @@ from safelight.engine.control import Listening
 from safelight.engine.errors import EngineError, JournalError
 from safelight.engine.events import Announcer
 from safelight.engine.guard import Order
+from safelight.engine.hand import instrument_of
 from safelight.engine.journal import Journal
 from safelight.engine.lock import Lock
 from safelight.engine.logbook import SegmentRecord
@@ -23,9 +24,9 @@ from safelight.engine.plan import Plan
 from safelight.engine.runner import Ending, Runner
 from safelight.engine.safing import safing_for, uncancelled
 from safelight.engine.watch import Watch
-from safelight.states import Instrument, LampWarmup, TakenFrame, Tolerances
+from safelight.states import LampWarmup, TakenFrame
 
-__all__ = ["RunResult", "Segment", "hold", "instrument_of"]
+__all__ = ["RunResult", "Segment", "hold"]
 
 _LINGER_S = 60.0
 """How long the guards go on looking after a lamp command without a known outcome, s on the wall."""
@@ -107,7 +108,8 @@ class Segment:
     async def _walk(self, devices: Devices, on_start: Callable[[Runner], None]) -> RunResult:
         began_s = self.clock.now()
         observatory = self.plan.observatory
-        instrument = instrument_of(self.plan, devices, self.clock, self.folder, self.run)
+        cards = (("RUNID", self.run), ("SEQNAME", self.plan.document.name), ("SEQHASH", self.plan.document.hash))
+        instrument = instrument_of(observatory, devices, self.clock, self.folder, cards)
         instrument.attempts.update(self.attempts)
         record = SegmentRecord(self.lock.journal, self.run, self.folder, self.clock)
         record.begin(self.plan.graph.hash, self.plan.observatory.hash)
@@ -268,24 +270,4 @@ def _result(run: str, ending: Ending, frames: tuple[TakenFrame, ...], folder: Pa
         elapsed_s=elapsed_s,
         reason=ending.reason,
         internal=ending.internal,
-    )
-
-
-def instrument_of(plan: Plan, devices: Devices, clock: Clock, folder: Path, run: str) -> Instrument:
-    """The instrument in the hands of the states."""
-    observatory = plan.observatory
-    telescopes, fibsel = observatory.telescopes, observatory.fibsel
-    return Instrument(
-        devices=devices,
-        clock=clock,
-        positions={name: observatory.targets(name) for name in observatory.positions},
-        fibres=dict(fibsel.fibres) if fibsel else {},
-        keywords={lamp: observatory.lamps.keyword(lamp) for lamp in observatory.lamps.units},
-        longest_on_s={lamp: unit.longest_on_s for lamp, unit in observatory.lamps.units.items()},
-        tolerances=Tolerances(
-            pointing_deg=telescopes.tolerance_deg if telescopes else 0.0,
-            fibre_steps=fibsel.tolerance_steps if fibsel else 0,
-        ),
-        folder=folder,
-        cards=(("RUNID", run), ("SEQNAME", plan.document.name), ("SEQHASH", plan.document.hash)),
     )
