@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 LINKS := .dev/safelight
 
-.PHONY: setup run test check lint types contracts soak clean
+.PHONY: setup run test check lint types contracts soak bench clean
 
 setup: $(READY)
 
@@ -35,6 +35,12 @@ test: $(READY)
 soak: $(READY)
 	$(BIN)/python -m pytest -m soak
 
+# Side by side with what else could be used, in an environment of its own; on a quiet machine.
+bench:
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	.venv-bench/bin/python -m benchmarks -o docs/explanation/performance.md
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -50,4 +56,4 @@ contracts: $(READY) links
 check: lint types contracts test
 
 clean:
-	rm -rf .venv .dev .run build dist *.egg-info
+	rm -rf .venv .venv-actors .venv-bench .dev .run build dist *.egg-info

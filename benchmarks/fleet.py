@@ -1,0 +1,112 @@
+"""Many runs at once in one process: how much they get done, how long the loop is deaf, how much memory they take."""
+
+import asyncio
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.references.ask import asked_apart
+from benchmarks.rows import Row, Table, median, ms, scratch
+from safelight.devices import load_observatory
+from safelight.engine.calibrate import perform
+from safelight.engine.request import Request
+
+__all__ = ["measure", "table"]
+
+SIZES = (1, 100, 1000)
+SEQUENCE = {"biases": {"count": 2}, "lamps": {"Neon": {"warmup": 60, "exposure_time": [60]}}}
+SPEED = 10.0
+"""How much faster than real: an observatory's sequence of four minutes lasts half a minute."""
+LOOK_S = 0.01
+
+
+def table(rounds: int) -> Table:  # noqa: ARG001 - a thousand runs are many already
+    """Each size in a process of its own, so that its memory is its own."""
+    rows = []
+    for size in SIZES:
+        found = asked_apart("benchmarks.fleet", size)
+        rows.append(
+            Row(
+                f"{size:,} run{'s' if size > 1 else ''} at once",
+                "",
+                f"{found['states_per_s']:.0f} states/s, {found['frames_per_s']:.1f} frames/s",
+                f"loop late by {ms(found['lag_median_s'])} (median), {ms(found['lag_99_s'])} (99th percentile)",
+                f"{found['rss_per_run_mb']:.1f} MB per run; {found['late']:.2f} x the planned time",
+            )
+        )
+    words = (
+        f"Each run an observatory of its own, all in one event loop and one journal, {SPEED:g} times faster than real "
+        "(so the load is that of ten times as many real ones), nine FITS files a frame, without guard processes (each "
+        "run has two, and a thousand runs in one process is not how lamps are watched)."
+    )
+    return Table("Fleet", tuple(rows), words)
+
+
+async def _run(number: int, folder: Path, observatory: Path, moments: list[str]) -> float:
+    def listen(event: Mapping[str, Any]) -> None:
+        moments.append(event["event"])
+
+    home = folder / str(number)
+    journal = f"sqlite:///{folder / 'journal.sqlite'}"
+    request = Request(SEQUENCE, observatory, home=home, frames=home / "frames", speed=SPEED, journal=journal)
+    result = await perform(request, listeners=[listen], guarded=False)
+    if result.outcome != "done":
+        raise RuntimeError(f"run {number} ended in {result.outcome}: {result.reason}")
+    return result.elapsed_s
+
+
+async def _measure(size: int, folder: Path) -> dict[str, float]:
+    site = load_observatory("simulated")
+    observatories = []
+    for number in range(size):
+        path = folder / f"site-{number}.yaml"
+        path.write_text(site.model_copy(update={"name": f"site-{number}"}).model_dump_json(), encoding="utf-8")
+        observatories.append(path)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    moments: list[str] = []
+    lags: list[float] = []
+    watcher = asyncio.create_task(_watch(lags))
+    began = time.perf_counter()
+    runs = (_run(number, folder, path, moments) for number, path in enumerate(observatories))
+    elapsed = await asyncio.gather(*runs)
+    took = time.perf_counter() - began
+    watcher.cancel()
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    lags.sort()
+    return {
+        "states_per_s": moments.count("state.ended") / took,
+        "frames_per_s": moments.count("frame.taken") / took,
+        "lag_median_s": median(lags),
+        "lag_99_s": lags[int(0.99 * len(lags))],
+        "rss_per_run_mb": (after - before) / 1024 / size,
+        "late": median(elapsed) / _PLANNED_S[0],
+    }
+
+
+_PLANNED_S: list[float] = []
+
+
+async def _watch(lags: list[float]) -> None:
+    """How late the loop wakes somebody who wants to be woken after 10 ms."""
+    while True:
+        asked = time.perf_counter()
+        await asyncio.sleep(LOOK_S)
+        lags.append(time.perf_counter() - asked - LOOK_S)
+
+
+def measure(size: int) -> dict[str, float]:
+    """So many runs at once, in this process."""
+    from safelight.engine.request import plan_of  # noqa: PLC0415
+
+    with scratch() as folder:
+        _PLANNED_S[:] = [plan_of(Request(SEQUENCE)).total_s]
+        return asyncio.run(_measure(size, folder))
+
+
+if __name__ == "__main__":
+    import json
+
+    print(json.dumps(measure(int(sys.argv[1]))))
