@@ -9,11 +9,11 @@ from safelight.sequences import load
 __all__ = ["document_of", "patient_observatory", "plan_of_size"]
 
 _LAMPS = ("Argon", "Neon", "Quartz", "Xenon")
-_BLOCKS = 20
+_BLOCKS = 10
 
 
 def document_of(frames: int) -> dict[str, Any]:
-    """A sequence of so many frames, a multiple of 100: biases, darks, and half of them in 20 lamp blocks."""
+    """A sequence of so many frames, a multiple of 100: biases, darks, and half of them in ten lamp blocks."""
     blocks = [
         {"lamps": [_LAMPS[number % 4]], "warmup": 5, "exposure_time": [1], "count": max(1, frames // 2 // _BLOCKS)}
         for number in range(_BLOCKS)

@@ -99,19 +99,15 @@ def seconds_to_first_command(home: Path) -> float:
     """Resume it, and kill it as soon as it moves; the journal is left as it was."""
     kept = (home / "journal.sqlite").read_bytes()
     words = ["resume", "--home", str(home), "--speed", "20", "--json"]
+    command = [sys.executable, "-m", "safelight", *words]
     began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "safelight", *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if json.loads(line)["event"] == "state.started":
-            break
-    else:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        moved = any(json.loads(line)["event"] == "state.started" for line in process.stdout)
+        took = time.perf_counter() - began
+        process.send_signal(signal.SIGKILL)
+    if not moved:
         raise RuntimeError("the run did not begin")
-    took = time.perf_counter() - began
-    process.send_signal(signal.SIGKILL)
-    process.wait()
     for leftover in home.glob("journal.sqlite-*"):
         leftover.unlink()
     (home / "journal.sqlite").write_bytes(kept)

@@ -1,7 +1,7 @@
 """`safelight plan`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -77,8 +77,8 @@ def _draw(plan: "Plan", path: Path) -> None:
     write_sheet(picture.svg if path.suffix == ".svg" else picture.png(), path)
 
 
-_PAPER = 110
-"""Columns where nobody tells how many there are."""
+_ENDLESS = 10_000
+_HEADINGS = ("state", "needs", "starts at", "second", "lasts")
 
 
 def _show(plan: "Plan") -> None:
@@ -86,25 +86,37 @@ def _show(plan: "Plan") -> None:
 
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = _PAPER
-    console.print(_table(plan))
+        # A file and a pipe have no edge: nothing is cut off.
+        console.width = _ENDLESS
+    table = _table(plan, console.width)
+    console.print(table, crop=False)
     for line in _summary(plan):
         console.print(line, markup=False, soft_wrap=True)
 
 
-def _table(plan: "Plan") -> "RenderableType":
+def _table(plan: "Plan", width: int) -> "RenderableType":
+    """The plan as a table.
+
+    Args:
+        plan: what is shown.
+        width: of the paper, columns; the words make room, for a number that is cut off is none.
+    """
     from rich import box  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    rows = [_row(plan, slot) for slot in plan.schedule.slots]
     heading = Text(f"{plan.document.name} on {plan.observatory.name}", style="bold")
     table = Table(box=box.SIMPLE_HEAD, title=heading, title_justify="left", pad_edge=False)
-    table.add_column("state", no_wrap=True, overflow="ellipsis", min_width=24)
-    table.add_column("needs", no_wrap=True, overflow="ellipsis")
-    for name in ("starts at", "second", "lasts"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for slot in plan.schedule.slots:
-        table.add_row(*(Text(cell) for cell in _row(plan, slot)), style=_STYLES.get(slot.state.kind, ""))
+    widest = [max(len(cell) for cell in column) for column in zip(*rows, _HEADINGS, strict=True)]
+    room = width - sum(widest[2:]) - 3 * len(widest)
+    state_width = min(widest[0], max(room * 3 // 5, room - widest[1]))
+    widths = (state_width, max(4, min(widest[1], room - state_width)), *widest[2:])
+    for place, (name, columns) in enumerate(zip(_HEADINGS, widths, strict=True)):
+        side: Literal["left", "right"] = "right" if place > 1 else "left"
+        table.add_column(name, justify=side, no_wrap=True, overflow="ellipsis", width=columns)
+    for slot, row in zip(plan.schedule.slots, rows, strict=True):
+        table.add_row(*(Text(cell) for cell in row), style=_STYLES.get(slot.state.kind, ""))
     return table
 
 
