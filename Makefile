@@ -32,6 +32,10 @@ test: $(READY)
 	-@tests/clu/make-actors-env $(PYTHON)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak"
 
+# The site, into .dev/docs/index.html. The tests build it too, in a folder of their own.
+docs: $(READY)
+	$(BIN)/python -m sphinx -W --keep-going -n -q docs .dev/docs
+
 soak: $(READY)
 	$(BIN)/python -m pytest -m soak
 

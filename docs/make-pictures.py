@@ -2,13 +2,10 @@
 
 python docs/make-pictures.py [FOLDER]
 
-Times in them are those of the day on which they were made. A picture of the report needs a Chromium on the machine
-and is left out where there is none.
+Times in them are those of the day on which they were made. Photographs of pages are made by make-screenshots.py.
 """
 
 import asyncio
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,26 +15,14 @@ from safelight.engine import Plan, Request, perform, plan_of
 from safelight.engine.chronicle import Chronicle, chronicle
 from safelight.engine.drawing import Drawn, picture_of_plan, timeline_of
 from safelight.engine.journal import Journal, default_url
-from safelight.engine.report import pinned_plan, report
+from safelight.engine.report import pinned_plan
 from safelight.engine.report.walked import picture_of_chronicle
-from safelight.engine.resume import ResumeRequest, rest_of, resume
+from safelight.engine.resume import ResumeRequest, rest_of
 
 FAULTS = (
     Fault(device="spectrographs.sp1", verb="read_out", nth=2, what="error"),
     Fault(device="lamps.Quartz", verb="on", nth=1, what="error"),
     Fault(device="spectrographs.sp2", verb="expose", nth=4, what="error", times=9),
-)
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_QUIET = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
 )
 
 
@@ -60,7 +45,7 @@ def _draw_plans(folder: Path) -> None:
 
 
 def _draw_run(folder: Path, place: Path) -> None:
-    """A run that meets faults, what a resume would do, and the report of both."""
+    """A run that meets faults, and what a resume would do."""
     home, frames = place / "home", place / "frames"
     request = Request("quick-cals", home=home, frames=frames, speed="max", faults=FAULTS)
     run = asyncio.run(perform(request)).run
@@ -71,12 +56,6 @@ def _draw_run(folder: Path, place: Path) -> None:
     finally:
         journal.close()
     _save(picture_of_plan(rest.plan, "blocks", heading=f"what a resume of {run} would do"), folder / "graph-rest.svg")
-    asyncio.run(resume(ResumeRequest(run=run, home=home, speed="max")))
-    page = place / "report.html"
-    # Where the pictures were made is nobody's concern.
-    page.write_text(report(_told(home, run)).replace(str(place), "~"), encoding="utf-8")
-    _photograph(page, folder / "report.png", (1280, 2400))
-    _photograph(page, folder / "report-phone.png", (390, 1600))
 
 
 def _told(home: Path, run: str) -> Chronicle:
@@ -94,17 +73,6 @@ def _walked(home: Path, run: str) -> Drawn:
 
 def _save(picture: Drawn, path: Path) -> None:
     path.write_text(picture.svg, encoding="utf-8")
-
-
-def _photograph(page: Path, path: Path, size: tuple[int, int]) -> None:
-    browser = next(filter(None, (shutil.which(name) for name in _BROWSERS)), None)
-    if browser is None:
-        sys.stderr.write(f"no Chromium here: {path} is left as it is\n")
-        return
-    with tempfile.TemporaryDirectory() as profile:
-        command = [browser, *_QUIET, f"--user-data-dir={profile}", f"--window-size={size[0]},{size[1]}"]
-        command += [f"--screenshot={path}", page.as_uri()]
-        subprocess.run(command, check=True, capture_output=True, timeout=120)  # noqa: S603 - a browser of this machine
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ from safelight.engine import calibrate
 result = await calibrate("normal")
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from safelight.engine.clock import Clock, ScaledClock, VirtualClock, clock_for
     from safelight.engine.compiler import Options, compile_graph
     from safelight.engine.errors import EngineError, ProofError, RunRefused
+    from safelight.engine.look_back import look_back
     from safelight.engine.plan import Plan, make_plan, site_of
     from safelight.engine.proof import Proof, prove
     from safelight.engine.request import Request, plan_of
@@ -35,6 +38,7 @@ __all__ = [
     "calibrate",
     "clock_for",
     "compile_graph",
+    "look_back",
     "make_plan",
     "perform",
     "plan_of",
@@ -48,6 +52,7 @@ _HOMES = {
     "clock": ("Clock", "ScaledClock", "VirtualClock", "clock_for"),
     "compiler": ("Options", "compile_graph"),
     "errors": ("EngineError", "ProofError", "RunRefused"),
+    "look_back": ("look_back",),
     "plan": ("Plan", "make_plan", "site_of"),
     "proof": ("Proof", "prove"),
     "request": ("Request", "plan_of"),
@@ -64,3 +69,14 @@ def __getattr__(name: str) -> Any:
             globals()[name] = value
             return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class _Room(ModuleType):
+    """Some files bear the name of what they are for: `calibrate` is the function, whatever was imported before."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (isinstance(value, ModuleType) and name in __all__):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Room

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from safelight.engine.compiled import CompiledGraph
 from safelight.states.exposure import Exposure
 from safelight.states.graph import ENDINGS, Event, Shape, State, StateGraph, Transition
 from safelight.states.work import Work
@@ -107,4 +108,4 @@ def to_graph(name: str, blocks: tuple[Block, ...], exposures: tuple[Exposure, ..
     for ending in ENDINGS:
         draft.states.append(State(ending, "ending", Shape.FINAL))
         draft.edge(safing.id, ending, ending)
-    return StateGraph(name, tuple(draft.states), tuple(draft.transitions), exposures)
+    return CompiledGraph(name, tuple(draft.states), tuple(draft.transitions), exposures)

@@ -7,10 +7,12 @@ from typing import Any
 
 from safelight.devices import Timekeeper, load_observatory, shipped_observatories
 from safelight.engine.admission import clock_at, room_for_frames
+from safelight.engine.asking import asker
 from safelight.engine.clock import Clock
 from safelight.engine.events import Announcer, Listener
-from safelight.engine.home import default_home
+from safelight.engine.home import default_home, found_with
 from safelight.engine.journal import default_url
+from safelight.engine.legible import legible
 from safelight.engine.logbook import RunPage, write_run
 from safelight.engine.logs import run_log
 from safelight.engine.plan import Plan
@@ -58,8 +60,10 @@ async def perform(
     plan = draft if not choices else plan_of(request, choices, start)
     run = new_run_id(plan.document.name, clock)
     folder = (request.frames / run).absolute()
-    with hold(request.journal or default_url(home), plan.observatory.name, run) as lock, run_log(home, run) as log:
-        write_run(lock.journal, page_of(plan, request, run, folder, clock))
+    url = request.journal or default_url(home)
+    with hold(url, plan.observatory.name, run) as lock, run_log(home, run, request.log_level) as log:
+        page = page_of(plan, request, run, folder, clock)
+        write_run(lock.journal, page)
         segment = Segment(
             run=run,
             plan=plan,
@@ -70,6 +74,8 @@ async def perform(
             lock=lock,
             faults=request.faults,
             guarded=guarded,
+            asked_by=request.asked_by,
+            observatory_source=page.observatory_source,
         )
         return await segment.execute(on_start)
 
@@ -83,10 +89,10 @@ def page_of(plan: Plan, request: Request, run: str, folder: Path, clock: Timekee
         created=clock.utc().isoformat(timespec="milliseconds"),
         sequence=document.name,
         sequence_text=document.text,
-        sequence_origin=document.origin,
+        sequence_origin=legible(document.origin),
         sequence_hash=document.hash,
         observatory=observatory.name,
-        observatory_source=str(request.observatory if shipped else Path(request.observatory).absolute()),
+        observatory_source=legible(str(request.observatory if shipped else Path(request.observatory).absolute())),
         observatory_text=observatory.model_dump_json(),
         observatory_hash=observatory.hash,
         options={
@@ -144,8 +150,9 @@ async def calibrate(
         point=point,
         park_after=park_after,
         journal=journal,
+        asked_by=asker("Python"),
     )
-    with progress_for(show_progress) as progress:
+    with progress_for(show_progress, options=found_with(request.home, journal)) as progress:
         if progress is None:
             return await perform(request)
         return await perform(request, listeners=progress.listeners, on_start=progress.follow)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from safelight import SafelightError
 from safelight.devices import Observatory
 from safelight.engine import tables
+from safelight.engine.by_hand import ByHand
 from safelight.engine.control import running
 from safelight.engine.journal import Journal
 from safelight.engine.lamplog import Burning, burnt
@@ -23,6 +25,7 @@ from safelight.engine.moment import Moment
 from safelight.engine.plan import site_of
 from safelight.engine.runlist import status_of
 from safelight.engine.timeline import moments
+from safelight.engine.wording import lamps_in_words
 from safelight.sequences import expand, load_text
 
 __all__ = ["Chronicle", "chronicle"]
@@ -30,7 +33,7 @@ __all__ = ["Chronicle", "chronicle"]
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Chronicle:
     """One run, as the journal tells it.
 
@@ -98,25 +101,31 @@ class Chronicle:
         last = self.segments[-1]["segment"] if self.segments else 0
         return tuple(row for row in self.states if row["segment"] == last and row["ended"] is None)
 
-    def next_step(self, options: str = "") -> str:
+    def next_step(self, options: str = "", home: Path | None = None) -> str:
         """What a person would do now, in one sentence.
 
         Args:
             options: what a command must be told to find the run again, `--home DIR`.
+            home: that folder, where one was named: the simulated lamps are in it.
         """
         run = f"{self.page.run} {options}".rstrip()
         if self.owner is not None:
             return f"It is going on (process {self.owner.pid} on {self.owner.host}): `safelight pause {run}` or `abort`"
         burning = [lamp for lamp, state in self.lamps.items() if state != "off"]
         if burning:
-            lamps = ", ".join(burning)
+            lamps, by_hand = ", ".join(burning), ByHand.at(self.page.observatory_source, home)
             return (
-                f"See to the lamps first ({lamps}): `safelight lamps status`, `safelight guard status`; "
+                f"See to the lamps first ({lamps}): `{by_hand.lamps('status')}`, `{by_hand.guard_status()}`; "
                 f"then `safelight resume {run}`"
             )
         if self.status == "done" and not self.frames_missing:
             return "Nothing is left to do"
         return f"`safelight resume {run}`; with --dry-run it only looks at the disk and tells what it would do"
+
+    def __repr__(self) -> str:
+        """Short: a notebook keeps it beside the picture."""
+        lamps = lamps_in_words(self.lamps) or "never looked at"
+        return f"<run {self.page.run}: {self.status}, {len(self.good)} good frames, lamps {lamps}>"
 
     def _repr_html_(self) -> str:
         """In a notebook: the graph as it was walked."""

@@ -82,10 +82,6 @@ _COMPUTING_S = 2.0
 """What pixels, files and imports may take within any deadline, s on the wall: the computer is not hurried with time."""
 
 
-_GRACE_S = 1.0
-"""What a hurried clock adds to every deadline, s on the wall: a busy machine is not a slow instrument."""
-
-
 class ScaledClock(Clock):
     """Observatory seconds that pass `speed` times faster than on the wall."""
 

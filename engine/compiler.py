@@ -129,7 +129,9 @@ class _Compiler:
             return ()
         exposure = adopt.exposure
         self._compiled.append(exposure)
-        waiting = self.step(f"adopt/{exposure.frame}", adopt, exposure.exposure_s, exposure.frame)
+        # It may be read out already.
+        longest_s = max(exposure.exposure_s, self.observatory.spectrographs.readout_s)
+        waiting = self.step(f"adopt/{exposure.frame}", adopt, exposure.exposure_s, exposure.frame, longest_s)
         return (waiting, *self._readout(exposure)[1])
 
     def frames(self, exposures: tuple[Exposure, ...]) -> tuple[Block, ...]:
@@ -209,7 +211,7 @@ class _Compiler:
         for number, (fibre, dwell_s) in enumerate(zip(exposure.sweep, exposure.dwell_s, strict=True), start=1):
             lead_s = self.observatory.spectrographs.lead_s if number == 1 else 0.0
             work = FibselStep(fibre, exposure.frame, dwell_s, lead_s)
-            expected_s = self._move_to(fibre) + max(lead_s + dwell_s, self._mask_status_s)
+            expected_s = self._move_to(fibre) + max(lead_s + dwell_s, self._mask_arrival_s)
             steps.append(
                 self.step(f"fibsel-step/{exposure.frame}/{number:02d}-{fibre}", work, expected_s, exposure.frame)
             )
@@ -254,7 +256,7 @@ class _Compiler:
             )
             lanes.append(("point", (step,)))
         if fibre is not None and fibre != self._fibre:
-            expected_s = self._move_to(fibre) + self._mask_status_s
+            expected_s = self._move_to(fibre) + self._mask_arrival_s
             step = self.step(
                 f"fibsel-step/{coming.frame}", FibselStep(fibre), expected_s, longest_s=self.durations.longest_move_s
             )
@@ -305,8 +307,8 @@ class _Compiler:
         return move_s
 
     @property
-    def _mask_status_s(self) -> float:
-        return self.observatory.fibsel.status_s if self.observatory.fibsel else 0.0
+    def _mask_arrival_s(self) -> float:
+        return self.observatory.fibsel.arrival_s if self.observatory.fibsel else 0.0
 
     def _burn(self, seconds: float) -> None:
         """Time goes by for every lamp that is lit."""

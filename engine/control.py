@@ -1,15 +1,13 @@
 """Stopping a run from elsewhere: a request in the journal, which the run looks for while it goes on."""
 
 import asyncio
-import getpass
-import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from safelight.engine import tables
+from safelight.engine.asking import asker
 from safelight.engine.clock import real_wait, wall_utc
 from safelight.engine.errors import JournalError, RunRefused
 from safelight.engine.journal import Journal
@@ -29,13 +27,14 @@ def running(journal: Journal) -> list[Owner]:
     return [owner for owner in owners if owner.alive]
 
 
-def ask(journal: Journal, run: str | None, word: str) -> Owner:
+def ask(journal: Journal, run: str | None, word: str, who: str | None = None) -> Owner:
     """Leave a request for a run; None: the only one that is running.
 
     Args:
         journal: where the run looks.
         run: its id.
         word: `abort` or `pause`.
+        who: asks for it (`asker`); None: this process.
 
     Raises:
         RunRefused: no such run is running, or several are and none was named.
@@ -53,18 +52,11 @@ def ask(journal: Journal, run: str | None, word: str) -> Owner:
             "run": found[0].run,
             "time": wall_utc().isoformat(timespec="milliseconds"),
             "word": word,
-            "who": f"{_user()}@{socket.gethostname()} (process {os.getpid()})",
+            "who": who or asker("Python"),
         },
     )
     journal.commit()
     return found[0]
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "somebody"
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """A run on a terminal: a picture that is drawn anew several times a second, and lines that scroll by above it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from rich.console import Console, Group, RenderableType
@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from safelight.engine.legible import legible
 from safelight.engine.lines import Line
 from safelight.engine.picture import Active, Picture
 from safelight.engine.wording import clock_face
@@ -51,7 +52,7 @@ class PlainDisplay:
     def say(self, line: Line) -> None:
         """Write one line."""
         first = f"{line.stamp}  " if line.stamp else ""
-        self._write(first + line.text.replace("\n", "\n" + " " * len(first)))
+        self._write(first + legible(line.text).replace("\n", "\n" + " " * len(first)))
 
     def draw(self) -> None:
         """Nothing: what has been written stays."""
@@ -59,7 +60,7 @@ class PlainDisplay:
     def shout(self, lines: Sequence[str]) -> None:
         """Write lines between rows of exclamation marks."""
         rule = "!" * 78
-        for line in ("\a" + rule, *(f"!! {line}" for line in lines), rule):
+        for line in ("\a" + rule, *(f"!! {legible(line)}" for line in lines), rule):
             self._write(line)
 
     def close(self) -> None:
@@ -73,10 +74,22 @@ class LiveDisplay:
         picture: what is shown.
         now: the observatory's time.
         console: the terminal.
+        pause: the command that does, from elsewhere.
+        every_line: states scroll by as well.
     """
 
-    def __init__(self, picture: Picture, now: Callable[[], datetime], console: Console) -> None:
+    def __init__(
+        self,
+        picture: Picture,
+        now: Callable[[], datetime],
+        console: Console,
+        *,
+        pause: str = "safelight pause",
+        every_line: bool = False,
+    ) -> None:
         self._picture = picture
+        self._stop = f"stop: Ctrl-C (now, lamps off first), `{pause}` (after this frame)"
+        self._every_line = every_line
         self._now = now
         self._console = console
         self._live = Live(
@@ -85,8 +98,8 @@ class LiveDisplay:
         self._live.start()
 
     def say(self, line: Line) -> None:
-        """Let one line scroll by; states show in the picture already."""
-        if line.tone == "quiet":
+        """Let one line scroll by; states show in the picture already, unless every line is asked for."""
+        if line.tone == "quiet" and not self._every_line:
             return
         words = Text(line.text, style=_STYLES[line.tone])
         if line.stamp:
@@ -99,39 +112,51 @@ class LiveDisplay:
     def draw(self) -> None:
         """Draw the picture anew."""
         width = self._console.width
-        self._live.update(Group(*_rows(self._picture, self._now(), width)), refresh=True)
+        self._live.update(Group(*_rows(self._picture, self._now(), width, self._stop)), refresh=True)
 
     def shout(self, lines: Sequence[str]) -> None:
         """A red box and the bell."""
         self._console.bell()
-        self._console.print(Panel("\n".join(lines[1:]), title=f"[bold] {lines[0]} [/]", style="bold white on red"))
+        # As text, not as rich's markup: an error's brackets must not swallow the alarm.
+        title = Text(f" {lines[0]} ", style="bold")
+        self._console.print(Panel(Text("\n".join(lines[1:])), title=title, style="bold white on red"))
 
     def close(self) -> None:
         """Take the picture away; what scrolled by stays."""
         self._live.stop()
 
 
-def _rows(picture: Picture, now: datetime, width: int) -> Iterator[RenderableType]:
+def _rows(picture: Picture, now: datetime, width: int, stop: str) -> Iterator[RenderableType]:
     """Everything below the scrolling lines."""
     if picture.began is None or picture.finished:
         return
     wide = max(10, min(40, width - _NARROW - 30))
     grid = Table.grid(padding=(0, 1), expand=False)
-    grid.add_column(width=min(34, max(20, width - wide - 28)), no_wrap=True, overflow="ellipsis")
+    grid.add_column(width=min(34, max(20, width - wide - 30)), no_wrap=True, overflow="ellipsis")
     grid.add_column(width=wide)
     grid.add_column(no_wrap=True, overflow="ellipsis")
     elapsed_s, left_s = picture.elapsed_s(now), picture.left_s(now)
     grid.add_row(
         Text(picture.sequence, style="bold"),
         ProgressBar(total=max(elapsed_s + left_s, 1e-6), completed=elapsed_s, width=wide),
-        Text(f"{clock_face(left_s)} left", style="bold"),
+        Text(f"{clock_face(left_s)} left", style="bold").append(_when(picture, now, left_s), style="not bold"),
     )
     for active in picture.active(now):
         grid.add_row(*_state_row(active, wide))
     yield Text("─" * (width - 1), style="dim")
     yield grid
     yield _frames_and_lamps(picture, now)
-    yield from _notes(picture)
+    for note in _notes(picture, stop):
+        # Room for the ^C that a terminal echoes: a line that wraps would leave a part of the picture behind.
+        note.truncate(width - 4, overflow="ellipsis")
+        yield note
+
+
+def _when(picture: Picture, now: datetime, left_s: float) -> str:
+    """When that is; of a hurried run, how long it is for whoever waits."""
+    if picture.rate > 1:
+        return f" ({clock_face(left_s / picture.rate)} real)"
+    return f", until {now + timedelta(seconds=left_s):%H:%M}"
 
 
 def _state_row(active: Active, wide: int) -> tuple[RenderableType, ...]:
@@ -162,10 +187,12 @@ def _frames_and_lamps(picture: Picture, now: datetime) -> Text:
     return text
 
 
-def _notes(picture: Picture) -> Iterator[Text]:
+def _notes(picture: Picture, stop: str) -> Iterator[Text]:
     if picture.safing:
         yield Text("safing: all lamps off, read back; this can't be interrupted", style="bold yellow")
     elif picture.stopping:
         yield Text(picture.stopping, style="bold yellow")
-    elif picture.troubles:
-        yield Text(f"last trouble  {picture.troubles[-1]}", style="yellow", no_wrap=True, overflow="ellipsis")
+    else:
+        if picture.troubles:
+            yield Text(f"last trouble  {picture.troubles[-1]}", style="yellow")
+        yield Text(stop, style="dim")

@@ -97,5 +97,6 @@ class Durations:
         """The longest that `ready` may rightly take: everything has to be put right, s."""
         site = self.observatory
         detector_s = site.spectrographs.abort_s + site.spectrographs.reset_s
+        mask_s = self.longest_move_s + (site.fibsel.arrival_s if site.fibsel else 0.0)
         warm_s = self.warmup_s(need, {}) if need.lamps else 0.0
-        return self.lamp_off_s + detector_s + max(self.longest_slew_s, self.longest_move_s, warm_s) + 2 * self.look_s
+        return self.lamp_off_s + detector_s + max(self.longest_slew_s, mask_s, warm_s) + 2 * self.look_s

@@ -11,13 +11,13 @@ lamp before it is lit, with a lease: the longest time for which it may burn. It 
 - when a lease runs out: for that lamp;
 - at the goodbye, if a lamp is not read back as off.
 
-It acts alone, with a connection of its own, and for ever: until every lamp is read back as off; and it looks again for
-a while where a lamp was about to be lit when the runner died, since a switch may obey late. Only SIGKILL ends it
-before, or SIGTERM once the runner is gone and everything has been tried once.
+It acts alone, with connections of its own, made when it starts, and for ever: until every lamp is read back as off; and
+it looks again for a while where a lamp was about to be lit when the runner died, since a switch may obey late. Only
+SIGKILL ends it before, or SIGTERM once the runner is gone and everything has been tried once.
 
 What the runner says, one JSON mapping a line: `order` (first), `lease` and `s`, `beat`, `relieved`, `end`, `keep` (a
-hand-lit lamp: from now on only its lease counts). What the guard answers: `ready`, `lit` (the lease is noted: the lamp
-may be lit), `beat`, `kept`.
+hand-lit lamp: from now on only its lease counts). What the guard answers: `ready`, `path` (whether it can read the
+lamps by that path), `lit` (the lease is noted: the lamp may be lit), `beat`, `kept`.
 """
 
 import asyncio
@@ -35,6 +35,7 @@ from safelight.devices import Lamps, Observatory, open_lamps
 from safelight.devices.simulated.faults import Fault
 from safelight.engine.clock import Clock, ScaledClock, wall_utc
 from safelight.engine.guardbook import GuardBook, guards
+from safelight.engine.reach import paths_of, read_by
 from safelight.engine.safing import Safing, safing_for
 
 __all__ = ["Order", "main", "message_of"]
@@ -102,6 +103,10 @@ class Order:
             return Clock()
         return ScaledClock(self.speed or _HURRY)
 
+    def on_the_wall_s(self, seconds: float) -> float:
+        """How long so many of the switch's seconds last, s."""
+        return seconds / (self.speed or _HURRY)
+
 
 @dataclass(slots=True)
 class Guard:
@@ -125,6 +130,25 @@ class Guard:
 
     async def watch(self, reader: asyncio.StreamReader) -> None:
         """Listen until the run has ended; then see to it that every lamp is off."""
+        reaching = asyncio.create_task(self._reach())
+        try:
+            await self._listen(reader)
+        finally:
+            reaching.cancel()
+            await asyncio.gather(reaching, return_exceptions=True)
+
+    async def _reach(self) -> None:
+        """Read the lamps by every path, beside the listening, and say what came of it."""
+        paths = dict(zip(paths_of(self.order.observatory), (self.lamps, self.second), strict=False))
+        await asyncio.gather(*(self._reach_by(path, lamps) for path, lamps in paths.items() if lamps is not None))
+
+    async def _reach_by(self, path: str, lamps: Lamps) -> None:
+        found = await read_by(path, lamps, self._safing)
+        if found.why:
+            self.book.log("path.failed", path=path, why=found.why)
+        self._answer(path=path, answers=found.answers, why=found.why)
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
         self._last_beat = self.wall.now()
         self._say("watching")
         self._answer(ready=os.getpid())
@@ -272,7 +296,7 @@ class Guard:
         if not self.order.keep:
             await self._alone("the runner is gone")
             if self._permitted is not None:
-                late = self._permitted + _LATE_S / (self.order.speed or _HURRY) - self.wall.now()
+                late = self._permitted + self.order.on_the_wall_s(_LATE_S) - self.wall.now()
                 if late > 0:
                     await self._at_the_end(late)
             return

@@ -32,7 +32,9 @@ def instrument_of(
         tolerances=Tolerances(
             pointing_deg=telescopes.tolerance_deg if telescopes else 0.0,
             fibre_steps=fibsel.tolerance_steps if fibsel else 0,
+            dwell=fibsel.dwell_tolerance if fibsel else 0.0,
         ),
+        lamp_watch_s=observatory.lamps.watch_s,
         folder=folder,
         cards=cards,
     )

@@ -137,8 +137,9 @@ def _went_out(news: Sequence[tuple[str, str]], burning: dict[str, str], time: st
 def _by(row: Row) -> str:
     if row["who"] == "runner":
         return ""
-    who = "by the guard" if row["who"] == "guard" else "by hand"
-    return f", {who}" + (f" ({row['why']})" if row["why"] else "")
+    if row["who"] == "guard":
+        return ", by the guard" + (f" ({row['why']})" if row["why"] else "")
+    return ", by hand" + (f": {row['why']}" if row["why"] else "")
 
 
 def _lamp_moment(group: Sequence[Placed], words: str, tone: str = "plain") -> Moment:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from safelight.engine.by_hand import ByHand
 from safelight.engine.picture import Picture
 from safelight.engine.wording import brief, clock_face, counted, in_sentence, needs
 
@@ -85,6 +86,11 @@ def _guard_stays(event: Mapping[str, Any], picture: Picture) -> Line:  # noqa: A
     return Line(f"{_processes(event.get('pids', ()))} go on watching {lamps}", "warning")
 
 
+def _path_failed(event: Mapping[str, Any], picture: Picture) -> Line:  # noqa: ARG001
+    what = "does not know all lamps by" if event["answers"] else "can't switch the lamps off by"
+    return Line(f"the guard {what} {event['reason']}", "warning")
+
+
 def _processes(pids: Sequence[int]) -> str:
     """`the guards (processes 12 and 13)`."""
     if not pids:
@@ -104,6 +110,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any], Picture], Line | None]] = {
     "frame.bad": _frame_bad,
     "stop.requested": _stop,
     "safing.started": _safing,
+    "guard.path.failed": _path_failed,
     "guard.stays": _guard_stays,
 }
 
@@ -137,13 +144,16 @@ def summary(end: Mapping[str, Any], options: str = "") -> Iterator[Line]:
         yield Line(f"{first}`{' '.join(['safelight resume', end['run'], options]).rstrip()}`", "plain", "  next  ")
 
 
-def alarm(lamps: Mapping[str, str], heard: Mapping[str, str], *, guards: Sequence[int] = ()) -> list[str]:
+def alarm(
+    lamps: Mapping[str, str], heard: Mapping[str, str], *, guards: Sequence[int] = (), by_hand: ByHand = ByHand()
+) -> list[str]:
     """What to shout where lamps are not confirmed off: which, what was read, and what to do by hand.
 
     Args:
         lamps: every lamp as read back last.
         heard: lamp -> what was heard of it last, in words.
         guards: the processes that go on trying.
+        by_hand: the commands that reach these lamps.
     """
     doubtful = {lamp: state for lamp, state in lamps.items() if state != "off"}
     if not doubtful:
@@ -156,8 +166,8 @@ def alarm(lamps: Mapping[str, str], heard: Mapping[str, str], *, guards: Sequenc
         )
     return [
         *lines,
-        *([f"{_processes(guards).capitalize()} go on trying: `safelight guard status`."] if guards else []),
+        *([f"{_processes(guards).capitalize()} go on trying: `{by_hand.guard_status()}`."] if guards else []),
         *(["Do not rely on that."] if guards else []),
-        "Now: try `safelight lamps off`. If that does not help, go and switch it off",
-        "at the lamp's power switch by hand, then look with `safelight lamps status`.",
+        f"Now: try `{by_hand.lamps('off')}`. If that does not help, go and switch it off",
+        f"at the lamp's power switch by hand, then look with `{by_hand.lamps('status')}`.",
     ]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from safelight.devices.simulated.faults import Fault
+from safelight.engine.asking import asker
 from safelight.engine.bench_top import BenchTop, known
 from safelight.engine.clock import Clock, ScaledClock, VirtualClock, wall_utc
 from safelight.engine.errors import RunRefused
@@ -98,7 +99,7 @@ async def _light(bench: BenchTop, lamp: str, lease_s: float, watch: Watch, journ
 
     bench.instrument.before_lamp_on = permit
     await bench.light(lamp)
-    note_lamps(journal, bench.observatory.name, "on", {lamp: "on"}, "safelight lamps on")
+    note_lamps(journal, bench.observatory.name, "on", {lamp: "on"}, asker("safelight lamps on"))
     return until
 
 

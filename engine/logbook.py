@@ -121,16 +121,19 @@ def taken_frames(journal: Journal, run: str, folder: Path) -> tuple[TakenFrame, 
     query = sa.select(
         columns.frame, columns.attempt, columns.exposure_no, columns.verdict, columns.reason, columns.files
     )
+    rows = journal.read(query.where(mine).order_by(columns.number))
+    # One text to be read, not thousands.
+    files = json.loads(f"[{','.join(row['files'] for row in rows)}]")
     return tuple(
         TakenFrame(
             frame=row["frame"],
             attempt=row["attempt"],
             exposure_no=row["exposure_no"],
-            files=JournaledFiles(folder, tuple(map(tuple, json.loads(row["files"])))),
+            files=JournaledFiles(folder, tuple(map(tuple, entries))),
             verdict=row["verdict"],
             reason=row["reason"],
         )
-        for row in journal.read(query.where(mine).order_by(columns.number))
+        for row, entries in zip(rows, files, strict=True)
     )
 
 
@@ -147,14 +150,15 @@ class SegmentRecord:
     _frame_number: int = 0
     _open: dict[str, tuple[int, float]] = field(default_factory=dict)
 
-    def begin(self, graph_hash: str, observatory_hash: str) -> None:
-        """Enter the segment and commit."""
+    def begin(self, graph_hash: str, observatory_hash: str, asked_by: str | None = None) -> None:
+        """Enter the segment, and who has asked for it, and commit."""
         of_run = tables.segments.c.run == self.run
         last = self.journal.read(sa.select(sa.func.max(tables.segments.c.segment).label("last")).where(of_run))
         self.segment = (last[0]["last"] or 0) + 1
         mine = tables.frames.c.run == self.run
         frames = self.journal.read(sa.select(sa.func.max(tables.frames.c.number).label("last")).where(mine))
         self._frame_number = frames[0]["last"] or 0
+        started = self._now()
         self.journal.write(
             sa.insert(tables.segments),
             {
@@ -165,9 +169,14 @@ class SegmentRecord:
                 "host": socket.gethostname(),
                 "pid": os.getpid(),
                 "version": __version__,
-                "started": self._now(),
+                "started": started,
             },
         )
+        if asked_by is not None:
+            # Obeyed when it is written: nobody looks for it any more, and the time says which segment came of it.
+            word = "start" if self.segment == 1 else "resume"
+            row = {"run": self.run, "time": started, "word": word, "who": asked_by, "obeyed": started}
+            self.journal.write(sa.insert(tables.control), row)
         self.journal.write(sa.update(tables.runs).where(tables.runs.c.run == self.run), {"outcome": None})
         self.journal.commit()
 

@@ -17,7 +17,18 @@ _KEPT_PARTS = 3
 """So many full parts of a log stay beside the one that is written."""
 _KEPT_RUNS = 500
 _QUIET = frozenset({"state.started", "state.ended", "progress.graph"})
-_WARNINGS = frozenset({"state.failed", "state.retried", "frame.bad", "stop.requested", "clean-up.failed"})
+_WARNINGS = frozenset(
+    {
+        "state.failed",
+        "state.retried",
+        "frame.bad",
+        "stop.requested",
+        "clean-up.failed",
+        "guard.path.failed",
+        "guard.lost",
+        "guard.silent",
+    }
+)
 _ERRORS = frozenset({"guard.stays", "journal.failed", "manifest.failed", "machine.failed"})
 
 

@@ -1,7 +1,7 @@
 """An exposure that may still be in the spectrographs after its runner died: which one, and whether it can be used."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from safelight.engine import tables
 from safelight.engine.journal import Journal
 from safelight.states import Adopt, Exposure
 
-__all__ = ["pending_exposure"]
+__all__ = ["last_exposure_no", "pending_exposure"]
 
 
 def pending_exposure(
@@ -19,8 +19,9 @@ def pending_exposure(
 ) -> Adopt | None:
     """The run's last exposure, if it is in the spectrographs and nothing speaks against it.
 
-    An integration that had ended, its lamps read back, can be read out. One that was still going on when the runner
-    died can be used only if it needs darkness: the guards have switched every lamp off.
+    An integration that had ended, its lamps read back, can be read out; where its read-out goes on, its files are
+    waited for. One that was still integrating when the runner died can be used only if it needs darkness: the guards
+    have switched every lamp off.
 
     Args:
         journal: where the run is written down.
@@ -32,19 +33,39 @@ def pending_exposure(
     exposure = next((item for item in left if row and item.frame == row["frame"]), None)
     if row is None or exposure is None or row["outcome"] not in (None, "done"):
         return None
-    if exposure.sweep:
-        # Where the mask stood, and for how long, was known to the dead runner alone: the header could not say it.
-        return None
     seen = json.loads(row["note"])["seen"]
-    number = int(seen["exposure_no"]) + 1
-    activities = {state.activity for state in status.values()}
+    number = _number(row)
     if not status or any(state.exposure_no != number for state in status.values()):
         return None
-    if row["outcome"] is None and (exposure.need.lamps or exposure.need.tolerated):
-        return None
-    if not activities <= {"holding", "integrating"} or (row["outcome"] == "done" and activities != {"holding"}):
-        return None
-    return _adopt(exposure, row, seen, number)
+    activities = {state.activity for state in status.values()}
+    usable = _being_read(activities) if row["outcome"] == "done" else False
+    return _adopt(exposure, row, seen, number) if usable or _waiting(exposure, row, activities) else None
+
+
+def _being_read(activities: Set[str]) -> bool:
+    """Whether the dead runner's own read-out goes on in the spectrographs; its header was sent with it."""
+    return "reading" in activities and activities <= {"reading", "idle"}
+
+
+def _waiting(exposure: Exposure, row: Mapping[str, Any], activities: Set[str]) -> bool:
+    """Whether a charge waits, or will soon, that can be read out with a true header."""
+    if exposure.sweep:
+        # Where the mask stood, and for how long, was known to the dead runner alone: the header could not say it.
+        return False
+    if row["outcome"] == "done":
+        return activities == {"holding"}
+    dark = not (exposure.need.lamps or exposure.need.tolerated)
+    return dark and activities <= {"holding", "integrating"}
+
+
+def last_exposure_no(journal: Journal, run: str) -> int | None:
+    """The spectrographs' number for the run's last exposure; None where there was none."""
+    row = _last_exposure(journal, run)
+    return None if row is None else _number(row)
+
+
+def _number(row: Mapping[str, Any]) -> int:
+    return int(json.loads(row["note"])["seen"]["exposure_no"]) + 1
 
 
 def _last_exposure(journal: Journal, run: str) -> Mapping[str, Any] | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from safelight.engine.by_hand import ByHand
 from safelight.engine.schedule import Slot, schedule
 from safelight.engine.wording import title
 from safelight.states import LampOff, LampWarmup, State, StateGraph
@@ -49,6 +50,8 @@ class Picture:
         seen: lamp -> what safing has heard of it last.
         troubles: the last failures, in words.
         guards: the processes that go on watching lamps after the end.
+        rate: observatory seconds in a second on the wall.
+        by_hand: the commands that reach the run's lamps.
         finished: the last event, when it has come.
     """
 
@@ -69,6 +72,8 @@ class Picture:
     stopping: str | None = None
     safing: bool = False
     guards: tuple[int, ...] = ()
+    rate: float = 1.0
+    by_hand: ByHand = ByHand()
     finished: Mapping[str, Any] | None = None
     _active: dict[str, tuple[datetime, Mapping[str, Any]]] = field(default_factory=dict)
     _slots: dict[str, Slot] = field(default_factory=dict)
@@ -148,6 +153,7 @@ class Picture:
         self.run, self.folder = event["run"], event["folder"]
         self.total_s, self.asked = event["total_s"], event["frames_asked"]
         self.kept = event.get("frames_kept", 0)
+        self.by_hand = ByHand.at(event.get("observatory_source", "simulated"), event.get("home"))
 
     def _state_started(self, event: Mapping[str, Any], time: datetime) -> None:
         self._active[event["state"]] = (time, event)

@@ -53,7 +53,7 @@ def _schema(path: Path) -> Mapping[str, Any]:
     return schema
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """One sequence on one observatory.
 
@@ -80,6 +80,10 @@ class Plan:
     def total_s(self) -> float:
         """How long the run takes if nothing goes wrong, s."""
         return self.schedule.total_s
+
+    def __repr__(self) -> str:
+        """Short: a notebook keeps it beside the picture."""
+        return f"<plan of {self.document.name!r} on {self.observatory.name}: {self.graph!r}, {self.total_s:.1f} s>"
 
     def _repr_html_(self) -> str:
         """In a notebook: the plan in time."""
@@ -122,6 +126,7 @@ def make_plan(
     point: bool = True,
     choices: Mapping[str, str] | None = None,
     rest: Collection[str] | None = None,
+    expansion: Expansion | None = None,
 ) -> Plan:
     """Expand, compile and prove.
 
@@ -132,12 +137,14 @@ def make_plan(
         point: False: the telescopes stay where they are.
         choices: fibres chosen for the run; the first candidates where they are missing.
         rest: the frames that are still to be taken; None: all of them.
+        expansion: of this document with these choices, where it has been made already.
 
     Raises:
         SequenceError: if the frames can't be made.
         EngineError: if a lamp would burn too long, or the graph breaks a promise.
     """
-    expansion = expand(document, site_of(observatory, point=point), choices)
+    if expansion is None:
+        expansion = expand(document, site_of(observatory, point=point), choices)
     left = [frame for frame in expansion.frames if rest is None or frame.id in rest]
     with no_garbage_collection():
         graph = compile_graph(document.name, left, observatory, options)

@@ -31,6 +31,8 @@ class Request:
         park_after: None: as the document says.
         faults: what a simulated observatory does wrong.
         journal: its URL; None: a SQLite file in the home.
+        asked_by: who wants it, for the journal; None: nobody says.
+        log_level: less than that is left out of the run's log.
     """
 
     sequence: str | Path | Mapping[str, Any]
@@ -43,6 +45,8 @@ class Request:
     park_after: bool | None = None
     faults: tuple[Fault, ...] = ()
     journal: str | None = None
+    asked_by: str | None = None
+    log_level: str = "debug"
 
 
 def plan_of(request: Request, choices: Mapping[str, str] | None = None, start: Start | None = None) -> Plan:

@@ -14,7 +14,7 @@ from safelight.devices import (
     open_devices,
 )
 from safelight.devices.simulated.faults import Fault
-from safelight.engine.admission import clock_at, room_for_frames
+from safelight.engine.admission import clock_at, real_devices, room_for_frames
 from safelight.engine.assess import Assessment, assess, settle
 from safelight.engine.clock import Clock
 from safelight.engine.compiler import Options, exposure_of
@@ -26,7 +26,7 @@ from safelight.engine.journal import Journal, default_url
 from safelight.engine.lock import owner_of
 from safelight.engine.logbook import RunPage, last_unfinished, run_page
 from safelight.engine.logs import run_log
-from safelight.engine.pending import pending_exposure
+from safelight.engine.pending import last_exposure_no, pending_exposure
 from safelight.engine.plan import Plan, make_plan, site_of
 from safelight.engine.runner import Runner
 from safelight.engine.segment import RunResult, Segment, hold
@@ -46,6 +46,7 @@ class ResumeRequest:
         frames: None: where the run's frames lie; otherwise they lie in a folder of the run's name in here.
         verify: compare the sha256 of every file that is kept, not only its size.
         journal: its URL; None: a SQLite file in the home.
+        asked_by: as in `Request`, as is log_level.
     """
 
     run: str | None = None
@@ -56,6 +57,8 @@ class ResumeRequest:
     faults: tuple[Fault, ...] = ()
     verify: bool = False
     journal: str | None = None
+    asked_by: str | None = None
+    log_level: str = "debug"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ def rest_of(
     request: ResumeRequest,
     spectrographs: Mapping[str, SpectrographStatus] | None = None,
     start: Start = Start(),
+    today: "_Today | None" = None,
 ) -> Rest:
     """Look at journal and disk and plan the rest; nothing is touched.
 
@@ -93,6 +97,7 @@ def rest_of(
         request: which run.
         spectrographs: as read back now, where an exposure may still be in them; None: not asked.
         start: where the instrument stands, for estimates.
+        today: the observatory, where it has been looked up already.
 
     Raises:
         RunRefused: there is no such run, or nothing to resume.
@@ -100,23 +105,27 @@ def rest_of(
         SequenceError: today's observatory lacks what the sequence needs.
     """
     page = run_page(journal, request.run) if request.run else last_unfinished(journal)
-    observatory, notes = _observatory(page, request)
+    observatory, notes = today or _observatory(page, request)
     point = bool(page.options["point"])
     site = site_of(observatory, point=point)
     document = load_text(page.sequence_text, site, origin=page.sequence_origin, name=page.sequence)
     folder = (request.frames / page.run).absolute() if request.frames else page.folder
     options = Options(bool(page.options["overlap"]), bool(page.options["park_after"]), start)
-    frames = expand(document, site, page.choices).frames
+    expansion = expand(document, site, page.choices)
     cameras = len(observatory.spectrographs.units) * len(observatory.spectrographs.cameras)
-    found = assess(journal, page, frames, folder, cameras, verify=request.verify)
+    found = assess(journal, page, expansion.frames, folder, cameras, verify=request.verify)
     left = {frame.id for frame in found.left}
     exposures = [exposure_of(frame) for frame in found.left]
     options = replace(options, pending=pending_exposure(journal, page.run, exposures, spectrographs or {}))
-    plan = make_plan(document, observatory, options, point=point, choices=page.choices, rest=left)
+    plan = make_plan(document, observatory, options, point=point, choices=page.choices, rest=left, expansion=expansion)
     return Rest(page, folder, found, plan, notes)
 
 
-def _observatory(page: RunPage, request: ResumeRequest) -> tuple[Observatory, tuple[str, ...]]:
+_Today = tuple[Observatory, tuple[str, ...]]
+"""The observatory that counts now, and what a person should know about it."""
+
+
+def _observatory(page: RunPage, request: ResumeRequest) -> _Today:
     """Today's observatory; the run's own where there is none today."""
     try:
         observatory = load_observatory(request.observatory or page.observatory_source)
@@ -155,13 +164,15 @@ async def resume(
     """
     home = request.home or default_home()
     url = request.journal or default_url(home)
-    page, observatory = _who_and_where(url, request)
+    page, today = _who_and_where(url, request)
+    observatory, _ = today
     clock = clock or clock_at(request.speed, observatory)
     room_for_frames(request.frames or page.folder.parent)
-    with hold(url, page.observatory, page.run) as lock, run_log(home, page.run) as log:
-        waiting = await _spectrographs(observatory, clock, home, request)
+    with hold(url, page.observatory, page.run) as lock, run_log(home, page.run, request.log_level) as log:
+        outstanding = _outstanding(lock.journal, page, request, observatory)
+        waiting = await _spectrographs(observatory, clock, home, request, outstanding)
         request = replace(request, run=page.run)
-        rest = rest_of(lock.journal, request, waiting, await standing(observatory, home))
+        rest = rest_of(lock.journal, request, waiting, await standing(observatory, home), today)
         if rest.nothing_to_do:
             raise RunRefused(f"nothing to resume: run {rest.page.run} is done, and its frames are in {rest.folder}")
         segment = Segment(
@@ -178,25 +189,47 @@ async def resume(
             settle=partial(settle, rest.assessment, folder=rest.folder),
             notes=rest.notes,
             guarded=guarded,
+            asked_by=request.asked_by,
+            observatory_source=str(request.observatory or page.observatory_source),
         )
         return await segment.execute(on_start)
 
 
+_Outstanding = tuple[int, Path]
+"""The number of an exposure whose files may not be in the run's folder yet, and that folder."""
+
+
+def _outstanding(
+    journal: Journal, page: RunPage, request: ResumeRequest, observatory: Observatory
+) -> _Outstanding | None:
+    """The run's last exposure; simulated spectrographs write nowhere else than into the run's folder."""
+    number = last_exposure_no(journal, page.run) if real_devices(observatory) else None
+    folder = (request.frames / page.run).absolute() if request.frames else page.folder
+    return None if number is None else (number, folder)
+
+
 async def _spectrographs(
-    observatory: Observatory, clock: Clock, home: Path, request: ResumeRequest
+    observatory: Observatory, clock: Clock, home: Path, request: ResumeRequest, outstanding: _Outstanding | None
 ) -> Mapping[str, SpectrographStatus]:
-    """What is in the spectrographs; where they can't tell, nothing that could be used."""
+    """What is in the spectrographs; where they can't tell, nothing that could be used.
+
+    Files that they wrote after the runner had died are brought into the run's folder, once nothing is read out.
+    """
     devices = open_devices(observatory, clock=clock, home=home, faults=request.faults)
     try:
         async with clock.timeout(observatory.deadlines.deadline_s("ready", observatory.spectrographs.status_s)):
-            return await devices.spectrographs.status()
+            status = await devices.spectrographs.status()
+        if outstanding is not None and not any(seen.activity == "reading" for seen in status.values()):
+            await clock.in_thread(partial(devices.spectrographs.files_of, *outstanding))
     except (DeviceError, TimeoutError):
         return {}
+    else:
+        return status
     finally:
         await devices.close()
 
 
-def _who_and_where(url: str, request: ResumeRequest) -> tuple[RunPage, Observatory]:
+def _who_and_where(url: str, request: ResumeRequest) -> tuple[RunPage, _Today]:
     """The run and its observatory; refused where the run goes on elsewhere."""
     journal = Journal(url, create=False)
     try:
@@ -206,4 +239,4 @@ def _who_and_where(url: str, request: ResumeRequest) -> tuple[RunPage, Observato
         journal.close()
     if owner is not None and owner.alive and owner.run == page.run:
         raise RunRefused(f"nothing to resume: {owner} is going on")
-    return page, _observatory(page, request)[0]
+    return page, _observatory(page, request)

@@ -13,9 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from safelight import SafelightError
-from safelight.devices import LampState
 from safelight.devices.observatory import Observatory
+from safelight.engine.darkness import Darkness, wait_for
+from safelight.engine.ending import OUTCOMES, Ending, Stop, fault
 from safelight.engine.errors import EngineError
 from safelight.engine.events import Announcer
 from safelight.engine.machine import Machine
@@ -39,7 +39,7 @@ from safelight.states import (
 )
 from safelight.states.graph import plain
 
-__all__ = ["Ending", "Runner", "Stop"]
+__all__ = ["Runner"]
 
 T = TypeVar("T")
 
@@ -47,41 +47,6 @@ _QUICK_S = 0.02
 """How long cancelled tasks may take to let go before the lamps are switched off anyway, s on the wall."""
 _PATIENT_S = 10.0
 """How long they are waited for afterwards, s on the wall; what does not let go then is left behind."""
-_SAFINGS = 10
-"""How often a safing that was cancelled before it could begin is begun again."""
-_LATE_S = 5.0
-"""How late a lamp command without an outcome is looked for again, s: a slow switch answers after 4.9 s."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Why a run is to end early: `abort` and `fault` now, `pause` when the frame in progress is on disk."""
-
-    event: Literal["abort", "fault", "pause"]
-    reason: str
-    internal: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a run has ended.
-
-    Attributes:
-        outcome: done, aborted, faulted, paused or unsafe.
-        lamps: each lamp as read back last.
-        frames: every frame that came onto the disk, bad ones included, in order.
-        reason: why it did not end in done.
-        internal: the reason is a mistake of safelight itself.
-    """
-
-    outcome: str
-    lamps: dict[str, LampState]
-    frames: tuple[TakenFrame, ...]
-    reason: str | None = None
-    internal: bool = False
-
-
-_OUTCOMES = {"abort": "aborted", "fault": "faulted", "pause": "paused"}
 
 
 @dataclass(slots=True)
@@ -149,7 +114,7 @@ class Runner:
             # Not even a loop that shuts down and cancels every task ends a run without safing.
             self._ask(Stop("abort", "all tasks were cancelled"))
         except Exception as error:  # noqa: BLE001 - whatever it is, the lamps come first
-            self._stop = _fault("the run can't go on", error)
+            self._stop = fault("the run can't go on", error)
         return await self._leave()
 
     async def _walk(self) -> None:
@@ -268,7 +233,7 @@ class Runner:
         if wait_s is None:
             self._left.append(state)
             tries = "" if attempt == 1 else f" after {attempt} tries"
-            self._ask(_fault(f"{state.id} failed{tries}", error))
+            self._ask(fault(f"{state.id} failed{tries}", error))
             return
         beside = {name: task for name, task in self._tasks.items() if self.graph.retry_scope(name) == scope}
         self._failed[scope] = [state, *(self.graph.by_id[name] for name in beside)]
@@ -324,52 +289,25 @@ class Runner:
         running: list[asyncio.Task[Any]] = [*self._tasks.values(), *self._recoveries.values(), *self._stopped]
         for task in running:
             task.cancel()
-        await self._wait_for(running, _QUICK_S)
+        await wait_for(running, _QUICK_S)
         reluctant = any(not task.done() for task in running)
         self._send(stop.event if stop else None, self.graph.initial)
         self.announce("safing.started")
-        safing = asyncio.create_task(self._make_safe(), name=SAFING)
+        darkness = Darkness(self.safing, self.instrument.clock, self.instrument.doubtful)
+        safing = darkness.begin()
         slow = [asyncio.create_task(self._clean_up(state, again=False)) for state in self._left]
-        lamps = await self._result_of(safing)
+        lamps = await darkness.reached(safing)
         self._write_what_was_stopped()
-        await self._wait_for(slow, None)
-        await self._wait_for(running, _PATIENT_S)
+        await wait_for(slow, None)
+        await wait_for(running, _PATIENT_S)
         if reluctant:
             # What did not let go may have lit a lamp behind safing's back.
-            lamps = await self._result_of(asyncio.create_task(self._make_safe(), name=SAFING))
+            lamps = await darkness.reached(darkness.begin())
         unsafe = any(state != "off" for state in lamps.values())
-        outcome = "unsafe" if unsafe else _OUTCOMES[stop.event] if stop else "done"
+        outcome = "unsafe" if unsafe else OUTCOMES[stop.event] if stop else "done"
         self._send(outcome, SAFING)
         reason, internal = (stop.reason, stop.internal) if stop else (None, False)
         return Ending(outcome, lamps, tuple(self._frames), reason, internal)
-
-    async def _result_of(self, safing: "asyncio.Task[dict[str, LampState]]") -> dict[str, LampState]:
-        """Each lamp as safing has read it; a safing that was broken off begins again, some times."""
-        for _ in range(_SAFINGS):
-            await self._wait_for([safing], None)
-            if not safing.cancelled() and safing.exception() is None:
-                return safing.result()
-            safing = asyncio.create_task(self._make_safe(), name=SAFING)
-        safing.cancel()
-        return dict.fromkeys(self.observatory.lamps.units, "unknown")
-
-    async def _make_safe(self) -> dict[str, LampState]:
-        """All lamps; and once more, later, where an on-command without an outcome may still be obeyed."""
-        lamps = await self.safing.all_lamps()
-        if self.instrument.doubtful:
-            with suppress(asyncio.CancelledError):
-                await self.instrument.clock.sleep(_LATE_S)
-            lamps = await self.safing.all_lamps()
-        return lamps
-
-    @staticmethod
-    async def _wait_for(tasks: list[asyncio.Task[Any]], seconds: float | None) -> None:
-        """Until all have ended, for so many seconds on the wall at the most; their failures do not matter any more."""
-        waiting = True
-        while waiting and tasks:
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait(tasks, timeout=seconds)
-                waiting = False
 
     def _unfinished(self) -> list[State]:
         """What is at work or waits for its retry, and the exposure whose charge nobody reads any more."""
@@ -414,9 +352,3 @@ def _brings_frame_home(state: State) -> bool:
     return isinstance(work, Expose | Adopt | Readout | LampOff) or (
         isinstance(work, FibselStep) and work.frame is not None
     )
-
-
-def _fault(what: str, error: BaseException) -> Stop:
-    """Everything but failures that can be expected of hardware, disks and documents is a mistake of our own."""
-    expected = isinstance(error, SafelightError | TimeoutError | OSError)
-    return Stop("fault", f"{what}: {in_words(error)}", internal=not expected)

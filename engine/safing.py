@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from safelight.devices import DeviceError, Lamps, LampState, Observatory, Timekeeper
 
-__all__ = ["Safing", "safing_for", "uncancelled"]
+__all__ = ["Safing", "patience_of", "safing_for", "uncancelled"]
 
 T = TypeVar("T")
 
@@ -133,16 +133,16 @@ def safing_for(
     tell: Callable[[str, str], None] = lambda lamp, words: None,  # noqa: ARG005
 ) -> Safing:
     """Safing with the observatory's own policy; everybody who switches off does it in this way."""
+    waits_s, try_s = patience_of(observatory)
+    return Safing(lamps=lamps, second=second, clock=clock, waits_s=waits_s, try_s=try_s, tell=tell)
+
+
+def patience_of(observatory: Observatory) -> tuple[tuple[float, ...], float]:
+    """The pauses between tries, and the deadline of each try, s."""
     policy = observatory.retries.of("safing")
     waits_s = (policy.first_wait_s * policy.factor**number for number in range(policy.attempts - 1))
-    return Safing(
-        lamps=lamps,
-        second=second,
-        clock=clock,
-        waits_s=tuple(min(wait_s, policy.longest_wait_s) for wait_s in waits_s),
-        try_s=observatory.deadlines.deadline_s("safing", observatory.lamps.off_s),
-        tell=tell,
-    )
+    try_s = observatory.deadlines.deadline_s("safing", observatory.lamps.off_s)
+    return tuple(min(wait_s, policy.longest_wait_s) for wait_s in waits_s), try_s
 
 
 async def uncancelled(work: Awaitable[T], on_cancel: Callable[[], None] = lambda: None) -> T:

@@ -12,6 +12,7 @@ from safelight.devices.simulated.faults import Fault
 from safelight.engine.clock import Clock, ScaledClock, VirtualClock
 from safelight.engine.compiler import exposure_of
 from safelight.engine.control import Listening
+from safelight.engine.ending import Ending
 from safelight.engine.errors import EngineError, JournalError
 from safelight.engine.events import Announcer
 from safelight.engine.guard import Order
@@ -21,9 +22,10 @@ from safelight.engine.lock import Lock
 from safelight.engine.logbook import SegmentRecord
 from safelight.engine.manifest import manifest, write_manifest
 from safelight.engine.plan import Plan
-from safelight.engine.runner import Ending, Runner
+from safelight.engine.runner import Runner
 from safelight.engine.safing import safing_for, uncancelled
 from safelight.engine.watch import Watch
+from safelight.engine.wording import lamps_in_words
 from safelight.states import LampWarmup, TakenFrame
 
 __all__ = ["RunResult", "Segment", "hold"]
@@ -32,7 +34,7 @@ _LINGER_S = 60.0
 """How long the guards go on looking after a lamp command without a known outcome, s on the wall."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RunResult:
     """What came out of a run.
 
@@ -58,6 +60,11 @@ class RunResult:
     reason: str | None = None
     internal: bool = False
 
+    def __repr__(self) -> str:
+        """Short: a notebook keeps it beside the table."""
+        lamps = lamps_in_words(self.lamps) or "never looked at"
+        return f"<run {self.run}: {self.outcome}, {len(self.frames)} good frames, lamps {lamps}>"
+
     def _repr_html_(self) -> str:
         """In a notebook: the outcome, the lamps and the frames."""
         from safelight.engine.report.result import result_html  # noqa: PLC0415 - only who looks needs it
@@ -76,6 +83,8 @@ class Segment:
         attempts: frame -> how often earlier segments have tried it.
         notes: what a person should know beforehand.
         guarded: a guard process watches the lamps.
+        asked_by: who wants it; None: nobody says.
+        observatory_source: its shipped name, or the path of its document.
     """
 
     run: str
@@ -91,6 +100,8 @@ class Segment:
     settle: Callable[[SegmentRecord], None] | None = None
     notes: tuple[str, ...] = ()
     guarded: bool = True
+    asked_by: str | None = None
+    observatory_source: str = "simulated"
 
     async def execute(self, on_start: Callable[[Runner], None]) -> RunResult:
         """From the first lamps-off to the manifest; a cancellation means abort, and everything else is still done.
@@ -112,7 +123,7 @@ class Segment:
         instrument = instrument_of(observatory, devices, self.clock, self.folder, cards)
         instrument.attempts.update(self.attempts)
         record = SegmentRecord(self.lock.journal, self.run, self.folder, self.clock)
-        record.begin(self.plan.graph.hash, self.plan.observatory.hash)
+        record.begin(self.plan.graph.hash, self.plan.observatory.hash, self.asked_by)
         if self.settle is not None:
             self.settle(record)
         runner = Runner(
@@ -209,6 +220,9 @@ class Segment:
             total_s=plan.total_s,
             bound_s=plan.bound_s,
             folder=str(self.folder),
+            home=str(self.home.absolute()),
+            observatory_source=self.observatory_source,
+            asked_by=self.asked_by,
             choices=dict(plan.expansion.choices),
             warnings=[*self.notes, *plan.expansion.warnings],
         )

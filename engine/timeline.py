@@ -6,6 +6,7 @@ In hurried time the observatory's clock and the wall's are not one: see `lamplog
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from safelight.engine.asking import STOPS
 from safelight.engine.lamplog import lamp_moments, last_times, placed
 from safelight.engine.lock import TOO_LATE
 from safelight.engine.moment import Moment
@@ -36,16 +37,16 @@ def moments(
         states: begun states.
         frames: that came onto the disk.
         lamp_events: commands and read-backs.
-        requests: to stop, from elsewhere.
+        requests: to start, and from elsewhere to stop.
         going_on: the last segment is not over.
     """
     ends = last_times(segments, states)
     keyed = [
-        *_of_segments(segments, ends, going_on=going_on),
+        *_of_segments(segments, requests, ends, going_on=going_on),
         *_of_states(states, segments, going_on=going_on),
         *_of_frames(frames),
         *_of_lamps(lamp_events, segments, states),
-        *_of_requests(requests, segments, states),
+        *_of_requests([row for row in requests if row["word"] in STOPS], segments, states),
     ]
     return tuple(moment for _, moment in sorted(keyed, key=lambda item: item[0]))
 
@@ -53,12 +54,17 @@ def moments(
 # ---- segments
 
 
-def _of_segments(segments: Sequence[Row], ends: Mapping[int, str], *, going_on: bool) -> Iterator[tuple[Key, Moment]]:
+def _of_segments(
+    segments: Sequence[Row], requests: Sequence[Row], ends: Mapping[int, str], *, going_on: bool
+) -> Iterator[tuple[Key, Moment]]:
+    asked = {row["obeyed"]: row["who"] for row in requests if row["word"] not in STOPS}
     for row in segments:
         number, last = row["segment"], row is segments[-1]
         verb = "begun" if number == 1 else "resumed"
-        where = f"{verb} on {row['host']}, process {row['pid']}"
+        who = asked.get(row["started"])
+        where = f"{verb} on {row['host']}, process {row['pid']}" + (f"; asked for by {who}" if who else "")
         facts = {name: row[name] for name in ("host", "pid", "version", "outcome", "reason", "lamps")}
+        facts["asked_by"] = who
         yield (number, "", 0), Moment(row["started"], number, "begun", where, facts=facts)
         if row["ended"]:
             yield (number, _LAST, 0), _ending(row, facts)

@@ -13,6 +13,8 @@ from typing import Any
 from safelight.engine.clock import Clock, real_sleep
 from safelight.engine.errors import GuardError
 from safelight.engine.guard import Order, message_of
+from safelight.engine.reach import Reach, paths_of
+from safelight.engine.reach import longest_s as longest_to_reach_s
 
 __all__ = ["Watch"]
 
@@ -40,6 +42,12 @@ class _Member:
     kept: bool = False
     pid: int | None = None
     transport: asyncio.BaseTransport | None = None
+    paths: dict[str, Reach] = field(default_factory=dict)
+
+    @property
+    def reaches(self) -> bool:
+        """Whether it can read the lamps by one path at least."""
+        return any(found.answers for found in self.paths.values())
 
     def say(self, **message: Any) -> None:
         """Send one message; a member that can't be written to is gone, and its reader tells."""
@@ -103,7 +111,7 @@ class Watch:
             lease_s: how long it may burn, observatory seconds.
 
         Raises:
-            GuardError: if no guard has noted it.
+            GuardError: if no guard has noted it, or one can't read the lamps by any path.
         """
         self._leases[lamp] = self._wall.now() + lease_s / (self.order.speed or 1.0)
         with self.clock.still():
@@ -115,11 +123,38 @@ class Watch:
                 self._send_lease(member, lamp)
             # So long, because a guard that dies now is replaced, and the new one learns of the lamp, too.
             await self._until(lambda: self._noted(lamp), _READY_S, f"no guard has noted that {lamp} is to be lit")
+            await self._reached()
+
+    async def _reached(self) -> None:
+        """Until every guard that is alive has read the lamps by one path at least: it could switch them off.
+
+        Raises:
+            GuardError: one can't, and what it has heard.
+        """
+        longest_s = self.order.on_the_wall_s(longest_to_reach_s(self.order.observatory)) + _READY_S
+        await self._until(
+            lambda: bool(self._alive) and (any(map(self._is_blind, self._alive)) or self._all_reach()),
+            longest_s,
+            "the guards do not say whether they can read the lamps",
+        )
+        blind = next(filter(self._is_blind, self._alive), None)
+        if blind is not None:
+            raise GuardError(_without_a_path(blind))
+
+    def _all_reach(self) -> bool:
+        return all(member.reaches for member in self._alive)
+
+    @property
+    def _alive(self) -> list[_Member]:
+        return [member for member in self._members if member.ready and not member.gone]
+
+    def _is_blind(self, member: _Member) -> bool:
+        """Whether it has tried every path in vain."""
+        return not member.reaches and set(member.paths) == set(paths_of(self.order.observatory))
 
     def _noted(self, lamp: str) -> bool:
         """Whether every guard that is alive knows of the lamp, and there is one."""
-        alive = [member for member in self._members if member.ready and not member.gone]
-        return bool(alive) and all(lamp in member.lit for member in alive)
+        return bool(self._alive) and all(lamp in member.lit for member in self._alive)
 
     async def end(self, linger_s: float = 0.0) -> bool:
         """The run has ended; the guards look for themselves, and end when every lamp is off.
@@ -250,6 +285,8 @@ class Watch:
                 member.lit.add(message["lit"])
             if "kept" in message:
                 member.kept = True
+            if "path" in message:
+                self._note_path(member, Reach.read(message))
             self._changed.set()
         member.gone = True
         self._changed.set()
@@ -258,6 +295,17 @@ class Watch:
             async with self._replacing:
                 if member in self._members:
                     await self._replace()
+
+    def _note_path(self, member: _Member, found: Reach) -> None:
+        """Tell what is wrong with a path, once for both guards; where there is no other one nothing may burn."""
+        member.paths[found.path] = found
+        others = (other.paths.get(found.path) for other in self._members if other is not member)
+        told = any(other is not None and other.why for other in others)
+        if found.why and not told:
+            self.tell("guard.path.failed", path=found.path, answers=found.answers, reason=str(found))
+        if self._is_blind(member) and member in self._members and not self._given_up:
+            self._given_up = True
+            self.on_lost(_without_a_path(member))
 
     async def _start_some_pair(self) -> None:
         """Start a pair, and another one where it dies at once.
@@ -343,6 +391,10 @@ class Watch:
             member.close()
             if member.transport is not None:
                 member.transport.close()
+
+
+def _without_a_path(member: _Member) -> str:
+    return f"the guards can't read the lamps: {'; '.join(map(str, member.paths.values()))}"
 
 
 def _pipes(number: int) -> list[tuple[int, int]]:

@@ -8,15 +8,16 @@ import traceback
 from typing import IO, Any
 
 from safelight import SafelightError
+from safelight.engine.legible import legible
 
-__all__ = ["complain", "open_streams", "put", "put_json", "settle", "tell", "warn"]
+__all__ = ["complain", "open_streams", "put", "put_json", "settle", "tell", "tell_as_is", "warn"]
 
 INTERNAL, INVALID, FAULTED, ABORTED, UNSAFE = 1, 2, 3, 4, 10
 
 
 def put(text: str) -> None:
     """Print a result."""
-    print(text)  # noqa: T201 - the one place that does
+    print(legible(text))  # noqa: T201 - the one place that does
 
 
 def put_json(value: Any) -> None:
@@ -26,6 +27,11 @@ def put_json(value: Any) -> None:
 
 def tell(words: str) -> None:
     """Say something to people; a terminal that has gone is not missed."""
+    tell_as_is(legible(words))
+
+
+def tell_as_is(words: str) -> None:
+    """Say something that is clean already, a bell included."""
     with contextlib.suppress(OSError, ValueError):
         print(words, file=sys.stderr, flush=True)  # noqa: T201
 
@@ -33,7 +39,8 @@ def tell(words: str) -> None:
 def warn(words: str) -> None:
     """Say something to people that they should not miss."""
     bold = sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    tell(f"\033[1;33m{words}\033[0m" if bold else words)
+    before, after = ("\033[1;33m", "\033[0m") if bold else ("", "")
+    tell_as_is(before + legible(words) + after)
 
 
 def complain(error: Exception, *, debug: bool = False) -> int:

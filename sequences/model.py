@@ -47,14 +47,14 @@ class _Part(BaseModel):
 class Biases(_Part):
     """Bias frames, taken first."""
 
-    count: Count = Field(1, description="number of biases")
+    count: Count = Field(1, description="number of biases", examples=[7])
 
 
 class Darks(_Part):
     """Dark frames, taken after the biases."""
 
-    count: Count = Field(1, description="number of darks of each exposure time")
-    exposure_time: Exposures = Field(description="seconds; one number or a list")
+    count: Count = Field(1, description="number of darks of each exposure time", examples=[3])
+    exposure_time: Exposures = Field(description="seconds; one number or a list", examples=[900, [90, 900]])
 
 
 def _starts_inside(initial: str | None, info: ValidationInfo) -> str | None:
@@ -79,13 +79,14 @@ class Fibsel(_Part):
     positions: Annotated[Positions | None, Given] = Field(
         None,
         description="regular expression, matched at the start of a fibre's name (order of motor steps), "
-        "or list of fibres (order as written)",
+        "or list of fibres (order as written); default: the observatory's own",
+        examples=["P1-", ["P1-2", "P1-7"]],
     )
     initial_position: Annotated[FibreName | None, AfterValidator(_starts_inside), Given] = Field(
-        None, description="the fibre to begin with"
+        None, description="the fibre to begin with; default: the first", examples=["P1-2"]
     )
     time_per_position: Annotated[Seconds | None, AfterValidator(_only_for_sweeps), Given] = Field(
-        None, description="seconds on each fibre; without it all fibres share the exposure"
+        None, description="seconds on each fibre; without it all fibres share the exposure", examples=[20]
     )
     fit: Annotated[Fit, AfterValidator(_only_for_sweeps)] = Field(
         "shorten", description="where times and moves don't fit: shorten the times, or refuse (strict)"
@@ -95,7 +96,7 @@ class Fibsel(_Part):
 class Choice(_Part):
     """One fibre, chosen when the run is made, and recorded."""
 
-    choose: Pattern = Field(description="regular expression, matched at the start of a fibre's name")
+    choose: Pattern = Field(description="regular expression, matched at the start of a fibre's name", examples=["P1-"])
 
 
 def _switch(value: object) -> object:
@@ -138,32 +139,33 @@ FibreOrChoice = Annotated[
 
 
 class LampSettings(_Part):
-    """How one lamp, or several lit together, are exposed.
+    """How one lamp, or several lit together, are exposed."""
 
-    The order of the fields matters: a later field is checked against earlier ones, so that all that is wrong
-    with a block is found at once.
-    """
-
+    # The order matters: a later field is checked against earlier ones, so that all that is wrong is found at once.
     warmup: Annotated[Warmup | None, Given] = Field(
-        None, description="seconds lit before the first exposure; default: each lamp's own"
+        None, description="seconds lit before the first exposure; default: each lamp's own", examples=[300]
     )
-    exposure_time: Exposures = Field(description="seconds; one number or a list")
-    count: Count = Field(1, description="number of frames of each exposure time (and fibre)")
-    flavour: Annotated[Flavour | None, Given] = Field(None, description="default: the lamps' own")
+    exposure_time: Exposures = Field(description="seconds; one number or a list", examples=[270, [10, 50]])
+    count: Count = Field(1, description="number of frames of each exposure time (and fibre)", examples=[3])
+    flavour: Annotated[Flavour | None, Given] = Field(None, description="the frames' flavour; default: the lamps' own")
     fibsel: Annotated[
         Fibsel | None,
         AfterValidator(_fits),
         BeforeValidator(_switch, json_schema_input_type=bool | Fibsel),
-    ] = Field(None, description="the fibre selector; true: the observatory's default fibres, sweeping")
+    ] = Field(
+        None,
+        description="the fibre selector; true: the observatory's default fibres, sweeping",
+        examples=[True, {"positions": "P1-", "initial_position": "P1-2"}],
+    )
     fibre: Annotated[FibreOrChoice | None, AfterValidator(_alone), Given] = Field(
-        None, description="the one fibre that is lit, or a choice"
+        None, description="the one fibre that is lit, or a choice", examples=["P1-3", {"choose": "P1-"}]
     )
 
 
 class Block(LampSettings):
     """A block of a list of lamps: some lamps lit together."""
 
-    lamps: LampNames = Field(description="the lamps, lit together")
+    lamps: LampNames = Field(description="the lamps, lit together", examples=[["HgNe", "Neon"]])
 
     def frame_count(self, fibres: int) -> int:
         """Number of frames, where the mask visits so many fibres."""
@@ -206,19 +208,33 @@ Lamps = Annotated[
 class SequenceSpec(_Part):
     """A calibration sequence: biases, darks, then lamps in the order in which they are written."""
 
-    name: Annotated[Title | None, Given] = Field(None, description="default: the name of the file")
+    name: Annotated[Title | None, Given] = Field(
+        None,
+        description="printable ASCII, into the header of every frame; default: the name of the file",
+        examples=["normal"],
+    )
     description: Annotated[Description | None, Given] = Field(None, description="what it is for")
     position: Annotated[PositionName | None, Given] = Field(
-        None, description="where the telescopes point while lamps are exposed; default: the observatory's own"
+        None,
+        description="where the telescopes point while lamps are exposed; default: the observatory's own",
+        examples=["calibration"],
     )
-    park_after: Annotated[Flag | None, Given] = Field(None, description="park the telescopes at the end")
+    park_after: Annotated[Flag | None, Given] = Field(
+        None, description="park the telescopes at the end; default: false", examples=[True]
+    )
     overlap: Annotated[Flag | None, Given] = Field(
-        None, description="false: one thing after the other, nothing beside a readout"
+        None, description="false: one thing after the other, nothing beside a readout; default: true", examples=[False]
     )
-    header: Cards = Field((), description="FITS cards for every frame")
-    biases: Annotated[Biases | None, Given] = Field(None, description="bias frames")
-    darks: Annotated[Darks | None, Given] = Field(None, description="dark frames")
-    lamps: Lamps = Field((), description="lamp -> settings, or a list of blocks")
+    header: Cards = Field((), description="FITS cards for every frame", examples=[{"OBSERVER": "N. N.", "NIGHT": 42}])
+    biases: Annotated[Biases | None, Given] = Field(None, description="bias frames", examples=[{"count": 7}])
+    darks: Annotated[Darks | None, Given] = Field(
+        None, description="dark frames", examples=[{"exposure_time": [90, 900]}]
+    )
+    lamps: Lamps = Field(
+        (),
+        description="lamp -> settings, or a list of blocks",
+        examples=[{"Neon": {"exposure_time": 30}}, [{"lamps": ["HgNe", "Neon"], "exposure_time": [10, 50]}]],
+    )
 
     def frame_count(self, vocabulary: Vocabulary) -> int:
         """Number of frames that the sequence asks for; arithmetic only, however many they are."""

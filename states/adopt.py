@@ -1,10 +1,12 @@
-"""adopt: take over an integration that outlived its runner; wait until it is done, and find its charge waiting."""
+"""adopt: take over an exposure that outlived its runner; wait until its charge is there, or its files."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
-from safelight.devices.protocols import AltAz, LampState
+from safelight.devices.protocols import AltAz, LampState, SpectrographStatus
 from safelight.states.errors import StateError
 from safelight.states.exposure import Exposure, Taken
 from safelight.states.instrument import Instrument
@@ -12,7 +14,7 @@ from safelight.states.instrument import Instrument
 __all__ = ["Adopt"]
 
 _LOOK_EVERY_S = 1.0
-"""How often a running integration is looked at, s."""
+"""How often a running integration or read-out is looked at, s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +42,35 @@ class Adopt:
     fibre_steps: int | None = None
 
     async def act(self, instrument: Instrument) -> None:
-        """Wait while it integrates; then its charge must be waiting.
+        """Wait while it integrates or is read out; then its charge must be waiting, or all its files be there.
 
         Raises:
             StateError: if something else is in the spectrographs.
         """
         spectrographs = instrument.devices.spectrographs
         status = await spectrographs.status()
-        while any(seen.activity == "integrating" for seen in status.values()):
+        while any(seen.activity in {"integrating", "reading"} for seen in status.values()):
             await instrument.clock.sleep(_LOOK_EVERY_S)
             status = await spectrographs.status()
+        if not await instrument.clock.in_thread(partial(self._is_there, instrument)):
+            self._demand_charge(status)
+        self._note(instrument)
+
+    def _is_there(self, instrument: Instrument) -> bool:
+        """Whether the dead runner's own read-out has brought every file."""
+        spectrographs = instrument.devices.spectrographs
+        return len(spectrographs.files_of(self.exposure_no, instrument.folder)) == len(spectrographs.cameras)
+
+    def _demand_charge(self, status: Mapping[str, SpectrographStatus]) -> None:
         for name, seen in status.items():
             if seen.activity != "holding" or seen.exposure_no != self.exposure_no or seen.shutter != "closed":
                 raise StateError(
                     f"spectrograph {name} should hold exposure {self.exposure_no} of {self.exposure.frame}, and is "
                     f"{seen.activity} with exposure {seen.exposure_no} and its shutter {seen.shutter}"
                 )
+
+    def _note(self, instrument: Instrument) -> None:
+        """As if this process had exposed it."""
         instrument.taken[self.exposure.frame] = Taken(
             exposure_no=self.exposure_no,
             attempt=self.attempt,

@@ -1,8 +1,10 @@
-"""expose: integrate, shutter closed again, and read the lamps back: were they as declared until the end?"""
+"""expose: integrate, shutter closed again, and read the lamps back: were they as declared all the while?"""
 
+import asyncio
 from dataclasses import dataclass
 from typing import ClassVar
 
+from safelight.devices.errors import DeviceError
 from safelight.states.errors import BadFrame, StateError
 from safelight.states.exposure import Exposure, Taken, TakenFrame
 from safelight.states.instrument import Instrument
@@ -21,7 +23,7 @@ class Expose:
     exposure: Exposure
 
     async def act(self, instrument: Instrument) -> None:
-        """Integrate, then read lamps and shutter back.
+        """Integrate, looking at the lamps meanwhile, then read lamps and shutter back.
 
         Raises:
             BadFrame: if a lamp went out or came on, or a shutter did not close.
@@ -31,9 +33,12 @@ class Expose:
         instrument.taken.pop(frame, None)
         instrument.faults.pop(frame, None)
         instrument.dwells.pop(frame, None)
+        instrument.closed_at.pop(frame, None)
         seen = instrument.seen[frame]
         started = instrument.clock.utc()
-        exposure_no = await instrument.devices.spectrographs.expose(self.exposure.order)
+        flickers: dict[str, str] = {}
+        exposure_no = await self._integrate(instrument, flickers)
+        instrument.closed_at[frame] = instrument.clock.now()
         instrument.taken[frame] = Taken(
             exposure_no=exposure_no,
             attempt=instrument.attempts.get(frame, 1),
@@ -43,9 +48,32 @@ class Expose:
             pointing=seen.pointing,
             fibre_steps=seen.fibre_steps,
         )
-        await self._look_again(instrument)
+        await self._look_again(instrument, flickers)
 
-    async def _look_again(self, instrument: Instrument) -> None:
+    async def _integrate(self, instrument: Instrument, flickers: dict[str, str]) -> int:
+        """The number of the exposure; lamps that were not as declared while it lasted go into `flickers`."""
+        if not instrument.lamp_watch_s:
+            return await instrument.devices.spectrographs.expose(self.exposure.order)
+        looking = asyncio.create_task(self._watch_lamps(instrument, flickers))
+        try:
+            return await instrument.devices.spectrographs.expose(self.exposure.order)
+        finally:
+            looking.cancel()
+            await asyncio.wait([looking])
+
+    async def _watch_lamps(self, instrument: Instrument, flickers: dict[str, str]) -> None:
+        """Now and then; a switch that does not answer proves nothing, and the look at the end decides."""
+        while True:
+            await instrument.clock.sleep(instrument.lamp_watch_s)
+            try:
+                lamps = all_named(instrument, await instrument.devices.lamps.status())
+            except (DeviceError, TimeoutError):
+                continue
+            foreign, dark = wrong_lamps(self.exposure.need, lamps)
+            flickers |= {lamp: f"lamp {lamp} came on during the exposure" for lamp in foreign if lamps[lamp] == "on"}
+            flickers |= {lamp: f"lamp {lamp} went out during the exposure" for lamp in dark if lamps[lamp] == "off"}
+
+    async def _look_again(self, instrument: Instrument, flickers: dict[str, str]) -> None:
         async with side_by_side() as group:
             lamps_task = group.create_task(instrument.devices.lamps.status())
             status_task = group.create_task(instrument.devices.spectrographs.status())
@@ -55,7 +83,8 @@ class Expose:
                     f"after the exposure spectrograph {name} is {seen.activity}: it holds no charge to read out"
                 )
         foreign, dark = wrong_lamps(self.exposure.need, all_named(instrument, lamps_task.result()))
-        wrong = [f"lamp {lamp} was not off at the end" for lamp in foreign]
+        wrong = list(flickers.values())
+        wrong += [f"lamp {lamp} was not off at the end" for lamp in foreign]
         wrong += [f"lamp {lamp} was not lit at the end" for lamp in dark]
         wrong += [
             f"the shutter of {name} was {seen.shutter} at the end"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from safelight.states.errors import StateError
+from safelight.states.errors import BadFrame, StateError
 from safelight.states.instrument import Instrument
 
 __all__ = ["FibselStep"]
@@ -30,6 +30,7 @@ class FibselStep:
 
         Raises:
             StateError: if the mask is read back elsewhere.
+            BadFrame: if the shutter closed before a fibre of a sweep had its time: the mask came late.
         """
         fibsel = instrument.devices.fibsel
         if fibsel is None:
@@ -43,8 +44,16 @@ class FibselStep:
         if self.frame is not None:
             left_s = self.lead_s + self.dwell_s - (instrument.clock.now() - arrived)
             await instrument.clock.sleep(left_s)
-            lit_s = instrument.clock.now() - arrived - self.lead_s
-            instrument.dwells.setdefault(self.frame, []).append((self.fibre, lit_s))
+            self._note_dwell(self.frame, arrived + self.lead_s, instrument)
+
+    def _note_dwell(self, frame: str, lit_from: float, instrument: Instrument) -> None:
+        """How long the fibre really had light: until the mask goes on, or until the shutter closed before."""
+        now = instrument.clock.now()
+        lit_s = max(0.0, min(now, instrument.closed_at.get(frame, now)) - lit_from)
+        instrument.dwells.setdefault(frame, []).append((self.fibre, lit_s))
+        if lit_s < self.dwell_s * (1 - instrument.tolerances.dwell):
+            why = f"fibre {self.fibre} was lit for {lit_s:.1f} s instead of {self.dwell_s:.1f} s: the mask came late"
+            raise BadFrame(frame, why)
 
     async def clean_up(self, instrument: Instrument, *, again: bool) -> None:  # noqa: ARG002
         """Stop the motor."""

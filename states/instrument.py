@@ -20,10 +20,17 @@ __all__ = ["Instrument", "Tolerances"]
 
 @dataclass(frozen=True, slots=True)
 class Tolerances:
-    """How far a read-back may be from what was asked: pointing in degrees, the mask in motor steps."""
+    """How far a read-back may be from what was asked.
+
+    Attributes:
+        pointing_deg: of a telescope, degrees.
+        fibre_steps: of the mask, motor steps.
+        dwell: by which part of its time a fibre of a sweep may fall short.
+    """
 
     pointing_deg: float
     fibre_steps: int
+    dwell: float = 0.2
 
 
 async def _no_permission_needed(lamp: str, lease_s: float) -> None:
@@ -45,6 +52,8 @@ class Instrument:
         attempts: frame -> number of the present try.
         lit_at: lamp -> `clock.now()` when its on-command was acknowledged; read back as on since.
         doubtful: lamps whose on-command has no known outcome: it may still be obeyed.
+        lamp_watch_s: how often lamps are read back while a frame integrates, s; 0: never.
+        closed_at: frame -> `clock.now()` when its integration was said to have ended.
         dwells: frame -> (fibre, seconds) in the order in which the mask lit them.
         seen: frame -> what was read back right before its integration.
         taken: frame -> its integration, from expose to readout.
@@ -61,9 +70,11 @@ class Instrument:
     folder: Path
     cards: tuple[Card, ...] = ()
     before_lamp_on: Callable[[str, float], Awaitable[None]] = _no_permission_needed
+    lamp_watch_s: float = 0.0
     attempts: dict[str, int] = field(default_factory=dict)
     lit_at: dict[str, float] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)
+    closed_at: dict[str, float] = field(default_factory=dict)
     dwells: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     seen: dict[str, "Seen"] = field(default_factory=dict)
     taken: dict[str, Taken] = field(default_factory=dict)

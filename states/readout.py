@@ -2,13 +2,15 @@
 
 import hashlib
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+from safelight.states.cards import texts_in
 from safelight.states.errors import StateError
-from safelight.states.exposure import Exposure, FrameFile, TakenFrame
+from safelight.states.exposure import Exposure, FrameFile, Taken, TakenFrame
 from safelight.states.header import header_of
 from safelight.states.instrument import Instrument
 
@@ -89,6 +91,16 @@ def _fingerprints(files: tuple[Path, ...]) -> list[FrameFile]:
     return [fingerprint(path) for path in files]
 
 
+def _contradiction(taken: Taken, instrument: Instrument, files: Iterable[FrameFile]) -> str | None:
+    """Where a header says something else of a lamp than was read back: the frame is good, and its reader is warned."""
+    lamps = {instrument.keywords[lamp]: state.upper() for lamp, state in taken.lamps}
+    for file in files:
+        for keyword, said in texts_in(file.path, lamps).items():
+            if said != lamps[keyword]:
+                return f"{file.path.name} says {keyword} = {said}, and the lamp was read back as {lamps[keyword]}"
+    return None
+
+
 async def keep_aside(exposure: Exposure, instrument: Instrument) -> TakenFrame:
     """Read a bad frame out into the folder `bad`, with its reason in the header and BAD in its place."""
     taken = instrument.taken[exposure.frame]
@@ -124,6 +136,7 @@ class Readout:
             attempt=taken.attempt,
             exposure_no=taken.exposure_no,
             files=files,
+            reason=await instrument.clock.in_thread(partial(_contradiction, taken, instrument, files)),
         )
 
     async def clean_up(self, instrument: Instrument, *, again: bool) -> None:

@@ -11,6 +11,7 @@ from safelight.devices.errors import DeviceError, DeviceFailed, DeviceUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from safelight.devices.clu.link import Link, Pending
     from safelight.devices.observatory import SpectrographsModel
@@ -55,8 +56,11 @@ class Controller:
         """Its name in errors."""
         return f"spectrographs.{self.unit}"
 
-    async def expose(self, order: ExposureOrder, number: int) -> None:
+    async def expose(self, order: ExposureOrder, number: int) -> datetime:
         """Integrate, and watch the shutter meanwhile; the actor itself says done with a shutter that never opened.
+
+        Returns:
+            When it had ended, the shutter closed again; UTC.
 
         Raises:
             DeviceError: the actor failed or vanished, somebody aborted, or the shutter is not as it should be.
@@ -73,6 +77,7 @@ class Controller:
                     await self._watch(order, began, pending)
                 due = self.clock.now() + self.look_every_s
             await pending.answer()
+            return self.clock.utc()
 
     async def _watch(self, order: ExposureOrder, began: float, pending: Pending) -> None:
         """Look; something wrong is looked at once more before it counts."""

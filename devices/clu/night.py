@@ -39,6 +39,22 @@ class Night:
         """
         return int((self.root / self.counter).read_text(encoding="ascii")) - 1
 
+    def began(self, number: int) -> float | None:
+        """When an exposure began, s of UTC: the actors counted then. None: another one has begun since.
+
+        Raises:
+            OSError, ValueError: the folder or its counter can't be read.
+        """
+        counted = (self.root / self.counter).stat().st_mtime
+        return counted if self.last_no() == number else None
+
+    def settled(self, number: int, cameras: int, before: float) -> bool:
+        """Whether all files of an exposure are there, and were there before a moment, s of UTC."""
+        written = self.written(number)
+        with suppress(OSError):
+            return len(written) >= cameras and all(path.stat().st_mtime < before for path in written.values())
+        return False
+
     def written(self, number: int) -> dict[str, Path]:
         """Camera -> file of an exposure, among the latest nights."""
         found: dict[str, Path] = {}

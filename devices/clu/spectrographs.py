@@ -19,6 +19,7 @@ from safelight.devices.protocols import ExposureOrder, SpectrographStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
+    from datetime import datetime
 
     from safelight.devices.drivers import Site
 
@@ -27,6 +28,12 @@ __all__ = ["CluSpectrographs"]
 T = TypeVar("T")
 
 _TORN, _TORN_S = 20, 0.05
+
+_OLD_S = 60.0
+"""Files that have not changed for so long are not being written any more, s; clocks of two computers may differ."""
+
+_LONGEST = 68
+"""So many characters a text has room for in one card (FITS standard 4.0, section 4.2.1.1)."""
 
 
 class _Options(BaseModel):
@@ -55,6 +62,7 @@ class CluSpectrographs:
 
     def __init__(self, site: Site) -> None:
         self._model = site.observatory.spectrographs
+        self._lamps = {lamp: site.observatory.lamps.keyword(lamp) for lamp in site.observatory.lamps.units}
         options = read_options(_Options, self._model.options, "spectrographs.options")
         self._clock = site.clock
         self._night = Night(options.data_root.expanduser(), options.counter)
@@ -72,8 +80,10 @@ class CluSpectrographs:
             for unit in self._model.units
         }
         self._exposing = False
-        self._may_write = False
+        # Whoever was here before may have left a read-out to its end.
+        self._may_write = True
         self._mine = -1
+        self._ended: dict[str, datetime] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -94,12 +104,13 @@ class CluSpectrographs:
         try:
             await self._require_idle()
             number = await self._last_no("expose") + 1
-            self._mine = number
+            self._mine, self._ended = number, {}
             try:
-                await all_of(unit.expose(order, number) for unit in self._units.values())
+                ended = await all_of(unit.expose(order, number) for unit in self._units.values())
             except Exception:
                 await self._give_up()
                 raise
+            self._ended = dict(zip(self.names, ended, strict=True))
         finally:
             self._exposing = False
         return number
@@ -139,15 +150,21 @@ class CluSpectrographs:
     async def status(self) -> Mapping[str, SpectrographStatus]:
         """What each spectrograph does now: detector and shutter asked of different actors."""
         number = await self._last_no("status")
-        found = await each_of(self._status_of(unit, number) for unit in self._units.values())
+        may_write = self._may_write and not await self._in_thread(partial(self._settled, number), "status")
+        found = await each_of(self._status_of(unit, number, may_write=may_write) for unit in self._units.values())
+        if all(seen.activity == "idle" for seen in found):
+            self._may_write = False
         return dict(zip(self.names, found, strict=True))
 
     async def close(self) -> None:
         """Release the connection; stops nothing."""
         await self._link.close()
 
-    async def _status_of(self, unit: Controller, number: int) -> SpectrographStatus:
-        activity, shutter = await each_of(_both(unit, may_write=self._may_write))
+    def _settled(self, number: int) -> bool:
+        return self._night.settled(number, len(self.cameras), self._clock.utc().timestamp() - _OLD_S)
+
+    async def _status_of(self, unit: Controller, number: int, *, may_write: bool) -> SpectrographStatus:
+        activity, shutter = await each_of(_both(unit, may_write=may_write))
         if activity == "holding" and shutter == "open" and number != self._mine:
             # The detector has counted its time; the actor that exposes has still to close the shutter.
             activity = "integrating"
@@ -176,9 +193,29 @@ class CluSpectrographs:
             key: list(value) if isinstance(value, tuple) else value for key, value in header.items()
         }
         cards["EXPNO"] = [number, "exposure number"]
+        cards["LAMPS"] = [self._lit(header)[:_LONGEST], "lit, as read back before the exposure"]
+        cards |= self._ending(unit, number)
         place = self.names.index(unit.unit) + 1
         for camera in (f"{name}{place}" for name in self._model.cameras):
             cards[camera] = {"CAMERA": [camera, "camera"]}
+        return cards
+
+    def _lit(self, header: Mapping[str, object]) -> str:
+        """The lamps that the header calls lit. The actor puts what it has read itself into their own keywords."""
+        told = {key: value[0] if isinstance(value, tuple) else value for key, value in header.items()}
+        return "+".join(lamp for lamp, keyword in self._lamps.items() if told.get(keyword) == "ON") or "none"
+
+    def _ending(self, unit: Controller, number: int) -> dict[str, object]:
+        """When the integration ended: the actor itself would tell when it was asked to read out."""
+        ended = self._ended.get(unit.unit)
+        if number == self._mine and ended is not None:
+            return {"INTEND": [f"{ended:%Y-%m-%dT%H:%M:%S.%f}"[:-3], "End of the integration, shutter closed"]}
+        cards: dict[str, object] = {"INTEND": [None, "Not seen: read out by another process"]}
+        with suppress(OSError, ValueError):
+            began = self._night.began(number)
+            if began is not None:
+                waited_s = self._clock.utc().timestamp() - began
+                cards["DARKTIME"] = [round(waited_s, 1), "[s] until it was read out by another process"]
         return cards
 
     async def _last_no(self, verb: str) -> int:

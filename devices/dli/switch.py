@@ -99,14 +99,13 @@ class Switch:
             async with self._clock.timeout(self._options.deadline_s):
                 answer = await self._open().request(method, path, data=form)
         except TimeoutError:
-            await self._drop()
+            # The library closes the connection on which an answer is still due; requests on others go on.
             raise DeviceUnknown(
                 f"no answer in {self._options.deadline_s:g} s; read it back before you ask again",
                 device=self._device,
                 verb=verb,
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            await self._drop()
             raise self._lost(error, verb) from error
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             raise DeviceFailed("the switch refuses user or password", device=self._device, verb=verb)
@@ -138,13 +137,6 @@ class Switch:
                 verify=options.https,
             )
         return self._client
-
-    async def _drop(self) -> None:
-        """A connection on which an answer is still due is of no use any more."""
-        try:
-            await self.close()
-        except (httpx.HTTPError, OSError, RuntimeError):
-            self._client = None
 
 
 def _all_well(answer: httpx.Response) -> bool:

@@ -31,14 +31,18 @@ class Optics(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    image: tuple[Annotated[int, Field(gt=0, le=10_000)], Annotated[int, Field(gt=0, le=10_000)]]
-    overscan_columns: Annotated[int, Field(ge=4)]
-    bias_adu: Annotated[float, Field(ge=0, le=60_000)]
-    read_noise_adu: Annotated[float, Field(ge=0)]
-    dark_adu_per_s: Annotated[float, Field(gt=0)]
-    lamp_adu_per_s: Annotated[float, Field(gt=0)]
-    fibres_per_telescope: Annotated[int, Field(ge=1)] = 2
-    mask_telescope: str | None = None
+    image: tuple[Annotated[int, Field(gt=0, le=10_000)], Annotated[int, Field(gt=0, le=10_000)]] = Field(
+        description="rows and columns, the overscan included"
+    )
+    overscan_columns: Annotated[int, Field(ge=4)] = Field(description="the last columns, which see no light")
+    bias_adu: Annotated[float, Field(ge=0, le=60_000)] = Field(description="level of an unexposed pixel")
+    read_noise_adu: Annotated[float, Field(ge=0)] = Field(description="noise of a read-out")
+    dark_adu_per_s: Annotated[float, Field(gt=0)] = Field(description="dark current")
+    lamp_adu_per_s: Annotated[float, Field(gt=0)] = Field(
+        description="a trace's brightest pixel under one lamp at full output"
+    )
+    fibres_per_telescope: Annotated[int, Field(ge=1)] = Field(2, description="traces of each telescope without mask")
+    mask_telescope: str | None = Field(None, description="the telescope behind the fibre mask")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from safelight.engine.drawing.fold import Folded
-from safelight.engine.wording import brief
+from safelight.engine.wording import brief, in_sentence
 from safelight.states import ENDINGS
 
 __all__ = ["Mark", "besides", "marks", "marks_of_folded"]
@@ -24,12 +24,14 @@ class Mark:
         words: when, and for how long; what went wrong.
         began: UTC, ISO 8601; empty where it was not begun.
         ended: the same.
+        segments: in which it was begun, where the run has several.
     """
 
     outcome: str
     words: str = ""
     began: str = ""
     ended: str = ""
+    segments: tuple[int, ...] = ()
 
 
 WAITING = Mark("waiting", "not begun")
@@ -47,8 +49,11 @@ def marks(segments: Sequence[Row], states: Sequence[Row], *, going_on: bool) -> 
     for row in states:
         tries.setdefault(row["state"], []).append(row)
     running = segments[-1]["segment"] if going_on and segments else None
-    found = {state: _mark(rows, running) for state, rows in tries.items()}
+    found = {state: _mark(rows, running, several=len(segments) > 1) for state, rows in tries.items()}
     ended = [row for row in segments if row["ended"]]
+    for row in ended[:-1] if ended and ended[-1] is segments[-1] else ended:
+        words = f"segment {row['segment']}, {_clock(row['ended'])}"
+        found[row["outcome"]] = Mark("stopped", words, row["ended"], row["ended"])
     if ended and ended[-1] is segments[-1]:
         last = ended[-1]
         found[last["outcome"]] = Mark("done", _clock(last["ended"]), last["ended"], last["ended"])
@@ -57,12 +62,13 @@ def marks(segments: Sequence[Row], states: Sequence[Row], *, going_on: bool) -> 
     return found
 
 
-def _mark(rows: Sequence[Row], running: int | None) -> Mark:
+def _mark(rows: Sequence[Row], running: int | None, *, several: bool) -> Mark:
     last = rows[-1]
     again = any(row["outcome"] != "done" for row in rows[:-1])
     tries = f", try {len(rows)}" if again else ""
     lasted = f", {brief(last['duration_s'])}" if last["duration_s"] is not None else ""
-    words = f"{_clock(last['intended'])}{lasted}{tries}"
+    where = f" in segment {last['segment']}" if several else ""
+    words = f"{_clock(last['intended'])}{lasted}{where}{tries}"
     if last["outcome"] == "done":
         outcome = "retried" if again else "done"
     elif last["outcome"] is None and last["segment"] == running:
@@ -70,7 +76,8 @@ def _mark(rows: Sequence[Row], running: int | None) -> Mark:
     else:
         outcome = "failed" if last["outcome"] == "failed" else "stopped"
         words += f": {last['error']}" if last["error"] else ""
-    return Mark(outcome, words, rows[0]["intended"], last["ended"] or "")
+    numbers = tuple(dict.fromkeys(row["segment"] for row in rows)) if several else ()
+    return Mark(outcome, words, rows[0]["intended"], last["ended"] or "", numbers)
 
 
 def marks_of_folded(folded: Folded, of_steps: Mapping[str, Mark]) -> dict[str, Mark]:
@@ -94,7 +101,14 @@ def _of_many(several: Sequence[Mark]) -> Mark:
     part = "" if done == len(several) else f", {done} of {len(several)} steps done"
     tries = f", {again} tried again" if again else ""
     until = f" to {_clock(ended)}" if ended else ""
-    return Mark(outcome, f"{_clock(began)}{until}{part}{tries}", began, ended)
+    numbers = tuple(sorted({number for mark in begun for number in mark.segments}))
+    where = f", {_segments(numbers)}" if numbers else ""
+    return Mark(outcome, f"{_clock(began)}{until}{where}{part}{tries}", began, ended, numbers)
+
+
+def _segments(numbers: Sequence[int]) -> str:
+    """`segment 2`, `segments 1 and 2`."""
+    return f"segment{'s' if len(numbers) > 1 else ''} {in_sentence(map(str, numbers))}"
 
 
 def besides(drawn: Iterable[str], of_steps: Mapping[str, Mark]) -> tuple[str, ...]:

@@ -138,4 +138,4 @@ def _aside(aside: Sequence[str]) -> list[str]:
     if not aside:
         return []
     more = f", and {len(aside) - _BESIDES} more" if len(aside) > _BESIDES else ""
-    return [f"besides, set up anew by a resume: {'; '.join(aside[:_BESIDES])}{more}"]
+    return [f"besides, set up anew: {'; '.join(aside[:_BESIDES])}{more}"]

@@ -12,4 +12,4 @@ def plain_json(graph: StateGraph) -> str:
     """The graph as one JSON object; equal graphs give equal texts."""
     content = plain(graph)
     content["hash"] = graph.hash
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"

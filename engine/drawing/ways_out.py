@@ -69,9 +69,13 @@ def _ending(ending: str, mark: Mark | None, marks: Mapping[str, Mark] | None, x:
     yield svg.rect(x, y, _WIDE, _HIGH, f"box {tint}", 8, ending)
     yield svg.rect(x + 3, y + 3, _WIDE - 6, _HIGH - 6, "box none", 6)
     yield svg.words(x + _WIDE / 2, y + 20, ending, "bold", "middle")
-    yield svg.words(x + _WIDE / 2, y + 35, f"ended {mark.words}" if mark else _SAYS[ending], "small soft", "middle")
+    # An earlier segment's ending says which one it was; the run went on from there.
+    earlier = mark is not None and mark.outcome == "stopped"
+    says = _SAYS[ending] if mark is None else mark.words if earlier else f"ended {mark.words}"
+    yield svg.words(x + _WIDE / 2, y + 35, says, "small soft", "middle")
     if mark:
-        yield svg.symbol("done" if ending == "done" else "now", x + _WIDE - 22, y + 9)
+        sign = "stopped" if earlier else "done" if ending == "done" else "now"
+        yield svg.symbol(sign, x + _WIDE - 22, y + 9)
 
 
 def _tint(mark: Mark | None, marks: Mapping[str, Mark] | None, look: str) -> str:

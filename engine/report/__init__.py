@@ -7,9 +7,9 @@ from safelight.engine.report.content import sections
 from safelight.engine.report.html import html
 from safelight.engine.report.markdown import markdown
 from safelight.engine.report.pinned import pinned_plan
-from safelight.engine.report.walked import marks_of, picture_of_chronicle
+from safelight.engine.report.walked import marks_of, picture_of_chronicle, picture_of_segment
 
-__all__ = ["marks_of", "picture_of_chronicle", "pinned_plan", "report"]
+__all__ = ["marks_of", "picture_of_chronicle", "picture_of_segment", "pinned_plan", "report"]
 
 
 def report(told: Chronicle, form: Literal["html", "md"] = "html") -> str:

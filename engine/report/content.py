@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from safelight import SafelightError, __version__
+from safelight.engine.asking import STOPS
 from safelight.engine.chronicle import Chronicle, Row
 from safelight.engine.drawing.happened import marks_of_folded
 from safelight.engine.drawing.lanes import blocks_in_time, planned_lanes
@@ -18,7 +19,8 @@ from safelight.engine.report.frames import frame_parts
 from safelight.engine.report.lamps import lamp_parts
 from safelight.engine.report.parts import Banner, Code, Figure, Part, Section, Table, Words
 from safelight.engine.report.pinned import pinned_plan
-from safelight.engine.report.walked import marks_of, picture_of_chronicle
+from safelight.engine.report.segments import segment_plan
+from safelight.engine.report.walked import marks_of, picture_of_chronicle, picture_of_segment
 from safelight.engine.wording import brief, clock_face, lamps_in_words, spans
 
 __all__ = ["sections"]
@@ -73,6 +75,7 @@ def _asked(told: Chronicle, plan: Plan | None) -> Iterator[Part]:
         ("its sha256", page.sequence_hash),
         ("observatory", f"{page.observatory} ({page.observatory_source})"),
         ("its sha256", page.observatory_hash),
+        *(("asked for by", who) for who in _who(told)),
         ("asked for at (UTC)", page.created[:19].replace("T", " ")),
         ("overlap", "set-ups beside read-outs" if options.get("overlap") else "one thing after the other"),
         ("pointing", "yes" if options.get("point") else "no"),
@@ -89,6 +92,12 @@ def _asked(told: Chronicle, plan: Plan | None) -> Iterator[Part]:
     yield Code("the sequence, letter by letter", page.sequence_text)
 
 
+def _who(told: Chronicle) -> list[str]:
+    """Who has asked for it and for its resumes, each once."""
+    found = (row["who"] for row in told.requests if row["word"] not in STOPS)
+    return list(dict.fromkeys(found))
+
+
 def _times(told: Chronicle) -> Iterator[Part]:
     shown = told.segments if len(told.segments) <= _MOST_SEGMENTS else told.segments[-_MOST_SEGMENTS:]
     if len(shown) < len(told.segments):
@@ -100,9 +109,7 @@ def _times(told: Chronicle) -> Iterator[Part]:
 def _chart(told: Chronicle, segment: Row) -> str:
     """What was left to do at its beginning, and what was done."""
     number = segment["segment"]
-    before = {row["frame"] for row in told.frames if row["segment"] < number and row["verdict"] != "bad"}
-    rest = None if number == 1 or told.asked is None else [frame for frame in told.asked if frame not in before]
-    plan = pinned_plan(told.page, rest)
+    plan = segment_plan(told, number)
     lasted = lasted_s(told, segment)
     rows = (Rows("planned", planned_lanes(plan)), Rows("actual", actual_lanes(told, segment)))
     outcome = segment["outcome"] or ("running" if told.owner else "killed")
@@ -123,6 +130,10 @@ def _graph(told: Chronicle, plan: Plan) -> Iterator[Part]:
     folded_graph = folded_as(plan.graph, "blocks")
     text = mermaid(folded_graph.graph, marks_of_folded(folded_graph, marks_of(told)))
     yield Figure(picture_of_chronicle(told, plan).svg, "the graph as it was walked", text)
+    if len(told.segments) > 1:
+        shown = [row["segment"] for row in told.segments][-_MOST_SEGMENTS:]
+        for number in shown:
+            yield Figure(picture_of_segment(told, number).svg, f"segment {number} alone, as it was walked")
     yield Words(f"Every state on its own: safelight graph --run {told.page.run} -o graph.svg")
 
 

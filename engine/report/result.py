@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 
 __all__ = ["result_html"]
 
+_CELL = "text-align:left;padding:.1em .6em"
 _COLOURS = {"done": "#009e73", "aborted": "#e69f00", "paused": "#e69f00"}
 
 
 def result_html(result: "RunResult") -> str:
     """A table with the outcome in its first row; the colours go with light and dark notebooks."""
     rows = "".join(
-        f'<tr><th style="text-align:left">{escape(name)}</th><td style="text-align:left">{escape(words)}</td></tr>'
+        f'<tr><th style="{_CELL}">{escape(name)}</th><td style="{_CELL}">{escape(words)}</td></tr>'
         for name, words in _rows(result)
     )
     colour = _COLOURS.get(result.outcome, "#d55e00")

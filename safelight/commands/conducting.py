@@ -13,13 +13,14 @@ import typer
 from safelight.commands.journals import found_with
 from safelight.engine import Request, Runner, RunResult, perform
 from safelight.engine.aside import Aside
+from safelight.engine.errors import RunRefused
 from safelight.engine.events import Listener
-from safelight.engine.progress import Progress
+from safelight.engine.progress import Level, Progress
 from safelight.engine.resume import ResumeRequest, resume
 from safelight.signals import STOPS
 from safelight.speech import ABORTED, FAULTED, INTERNAL, UNSAFE, tell
 
-__all__ = ["CODES", "conduct", "conduct_off", "conduct_resume", "conduct_run"]
+__all__ = ["CODES", "conduct", "conduct_off", "conduct_resume", "conduct_run", "least_told"]
 
 T = TypeVar("T")
 Go = Callable[..., Coroutine[Any, Any, RunResult]]
@@ -49,28 +50,39 @@ class JsonLines:
         """Nothing is open."""
 
 
-def conduct_run(request: Request, *, as_json: bool) -> int:
+def least_told(*, quiet: bool, verbose: bool) -> Level | None:
+    """What people are told of at least; None: as the terminal is.
+
+    Raises:
+        RunRefused: both at once make no sense.
+    """
+    if quiet and verbose:
+        raise RunRefused("say --quiet or --verbose, not both")
+    return "warning" if quiet else "debug" if verbose else None
+
+
+def conduct_run(request: Request, *, as_json: bool, least: Level | None = None) -> int:
     """Carry out a run; returns the exit code.
 
     Raises:
         SequenceError, ObservatoryError, EngineError: before anything was touched.
     """
-    return _conduct(partial(perform, request), found_with(request.home, request.journal), as_json=as_json)
+    return _conduct(partial(perform, request), found_with(request.home, request.journal), as_json=as_json, least=least)
 
 
-def conduct_resume(request: ResumeRequest, *, as_json: bool) -> int:
+def conduct_resume(request: ResumeRequest, *, as_json: bool, least: Level | None = None) -> int:
     """Carry out what is left of a run; returns the exit code.
 
     Raises:
         SequenceError, ObservatoryError, EngineError: before anything was touched.
     """
-    return _conduct(partial(resume, request), found_with(request.home, request.journal), as_json=as_json)
+    return _conduct(partial(resume, request), found_with(request.home, request.journal), as_json=as_json, least=least)
 
 
-def _conduct(go: Go, options: str, *, as_json: bool) -> int:
+def _conduct(go: Go, options: str, *, as_json: bool, least: Level | None) -> int:
     if STOPS.received:
         return _stopped_before(STOPS.received[0])
-    progress = Progress(sys.stderr, options)
+    progress = Progress(sys.stderr, options, least)
     lines = Aside(JsonLines(sys.stdout)) if as_json else None
     code = INTERNAL
     try:

@@ -59,13 +59,25 @@ TheFormat = Annotated[
 ]
 Output = Annotated[
     Path | None,
-    typer.Option("-o", "--output", metavar="FILE", show_default=False, help="Default: standard output."),
+    typer.Option(
+        "-o", "--output", metavar="FILE", show_default=False, help="Where it is written. Default: standard output."
+    ),
 ]
 TheDetail = Annotated[
     Detail, typer.Option("--detail", help="Every state, or one box for each lamp, the biases and the darks.")
 ]
 ThePast = Annotated[
     str | None, typer.Option("--run", metavar="RUN", show_default=False, help="Colour what happened in this run.")
+]
+TheSegment = Annotated[
+    int | None,
+    typer.Option(
+        "--segment",
+        metavar="N",
+        min=1,
+        show_default=False,
+        help="Of a run that was resumed: only what this part of it was to do, and did.  [default: the whole run]",
+    ),
 ]
 TheRest = Annotated[
     str | None, typer.Option("--rest", metavar="RUN", show_default=False, help="Draw what a resume would do.")
@@ -80,6 +92,7 @@ def graph(
     detail: TheDetail = Detail.STATES,
     output: Output = None,
     run: ThePast = None,
+    segment: TheSegment = None,
     rest: TheRest = None,
     theme: TheTheme = Theme.AUTO,
     observatory: ObservatoryName = "simulated",
@@ -96,10 +109,12 @@ def graph(
 
     if sum(one is not None for one in (sequence, run, rest)) != 1:
         raise DrawingError("say one of: a SEQUENCE, --run RUN, --rest RUN")
+    if segment is not None and run is None:
+        raise DrawingError("--segment N goes with --run RUN: it is a part of what happened")
     chosen = form or _SUFFIXES.get(output.suffix if output else "", Format.MERMAID)
     look: tuple[Literal["states", "blocks"], Literal["auto", "light", "dark"]] = (detail.value, theme.value)
     if run is not None:
-        drawn = _of_run(run, home, journal, chosen, *look)
+        drawn = _of_run(run, segment, home, journal, chosen, *look)
     elif rest is not None:
         plan = _rest(rest, home, journal)
         drawn = _of_plan(plan, chosen, *look, heading=f"what a resume of {rest} would do")
@@ -157,6 +172,7 @@ def _text(
 
 def _of_run(
     run: str,
+    segment: int | None,
     home: Path | None,
     journal: str | None,
     form: Format,
@@ -166,15 +182,23 @@ def _of_run(
     from safelight.commands.journals import opened  # noqa: PLC0415
     from safelight.engine.chronicle import chronicle  # noqa: PLC0415
     from safelight.engine.report.pinned import pinned_plan  # noqa: PLC0415
-    from safelight.engine.report.walked import marks_of, picture_of_chronicle  # noqa: PLC0415
+    from safelight.engine.report.segments import only_segment, segment_plan  # noqa: PLC0415
+    from safelight.engine.report.walked import marks_of, picture_of_chronicle, picture_of_segment  # noqa: PLC0415
 
     with opened(home, journal) as book:
         told = chronicle(book, run)
-    plan = pinned_plan(told.page)
-    if form in (Format.SVG, Format.PNG):
+    drawing = form in (Format.SVG, Format.PNG)
+    if segment is not None:
+        alone = only_segment(told, segment)
+        if not drawing:
+            return _text(segment_plan(told, segment), form, detail, marks_of(alone))
+        picture = picture_of_segment(told, segment, detail, theme)
+    else:
+        plan = pinned_plan(told.page)
+        if not drawing:
+            return _text(plan, form, detail, marks_of(told))
         picture = picture_of_chronicle(told, plan, detail, theme)
-        return picture.svg if form is Format.SVG else picture.png()
-    return _text(plan, form, detail, marks_of(told))
+    return picture.svg if form is Format.SVG else picture.png()
 
 
 def _rest(run: str, home: Path | None, journal: str | None) -> "Plan":

@@ -1,11 +1,11 @@
 """How commands that look into the journal find it and open it."""
 
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+
+from safelight.engine.home import found_with
 
 if TYPE_CHECKING:
     from safelight.engine.journal import Journal
@@ -36,11 +36,3 @@ def no_journal_yet(home: Path | None, url: str | None) -> bool:
     from safelight.engine.home import default_home  # noqa: PLC0415
 
     return the_journal(home or default_home(), url) is None
-
-
-def found_with(home: Path | None, url: str | None) -> str:
-    """The options with which another command finds the same journal; a password is not repeated."""
-    options = ["--home", str(home)] if home is not None else []
-    if url is not None:
-        options += ["--journal", "URL" if urlsplit(url).password else url]
-    return shlex.join(options)

@@ -71,6 +71,7 @@ def on(
     """Light one lamp and read it back. Two guards switch it off when its time is over, unless somebody did before."""
     from safelight.commands.conducting import conduct  # noqa: PLC0415
     from safelight.engine.bench_top import bench_top  # noqa: PLC0415
+    from safelight.engine.by_hand import ByHand  # noqa: PLC0415
     from safelight.engine.clock import wall_utc  # noqa: PLC0415
     from safelight.engine.lit_by_hand import light_watched  # noqa: PLC0415
     from safelight.engine.wording import brief  # noqa: PLC0415
@@ -93,7 +94,8 @@ def on(
     watchers = " and ".join(map(str, lit.guards))
     tell(
         f"The guards (processes {watchers}) switch it off at {lit.until:%Y-%m-%d %H:%M:%S} UTC, "
-        f"{brief((lit.until - wall_utc()).total_seconds())} from now;\nbefore that: `safelight lamps off {lit.lamp}`"
+        f"{brief((lit.until - wall_utc()).total_seconds())} from now;\n"
+        f"before that: `{ByHand.at(observatory, home).lamps('off')} {lit.lamp}`"
     )
 
 
@@ -110,7 +112,9 @@ def off(
 ) -> None:
     """Switch one lamp off, or all of them, and read back that they are; exit code 10 if that can't be confirmed."""
     from safelight.commands.conducting import conduct_off  # noqa: PLC0415
+    from safelight.engine.asking import asker  # noqa: PLC0415
     from safelight.engine.bench_top import bench_top  # noqa: PLC0415
+    from safelight.engine.by_hand import ByHand  # noqa: PLC0415
     from safelight.engine.hands import note_lamps, the_journal  # noqa: PLC0415
     from safelight.engine.home import default_home  # noqa: PLC0415
     from safelight.speech import UNSAFE, put, put_json  # noqa: PLC0415
@@ -125,13 +129,13 @@ def off(
 
     found = conduct_off(darken())
     url = the_journal(home or default_home(), journal)
-    note_lamps(url, found["observatory"], "off", found["lamps"], "safelight lamps off")
+    note_lamps(url, found["observatory"], "off", found["lamps"], asker("safelight lamps off"))
     if as_json:
         put_json(found)
     else:
         put("\n".join(f"{lamp} {state}" for lamp, state in found["lamps"].items()))
     if any(state != "off" for state in found["lamps"].values()):
-        _shout(found["lamps"], heard)
+        _shout(found["lamps"], heard, ByHand.at(observatory, home))
         raise typer.Exit(UNSAFE)
 
 
@@ -156,9 +160,9 @@ def _show(found: Mapping[str, Any], heard: Mapping[str, str]) -> None:
             tell(f"{lamp}: {words}")
 
 
-def _shout(lamps: Mapping[str, str], heard: Mapping[str, str]) -> None:
+def _shout(lamps: Mapping[str, str], heard: Mapping[str, str], by_hand: Any) -> None:
     from safelight.engine.display import PlainDisplay  # noqa: PLC0415
     from safelight.engine.lines import alarm  # noqa: PLC0415
-    from safelight.speech import tell  # noqa: PLC0415
+    from safelight.speech import tell_as_is  # noqa: PLC0415
 
-    PlainDisplay(tell).shout(alarm(lamps, heard))
+    PlainDisplay(tell_as_is).shout(alarm(lamps, heard, by_hand=by_hand))

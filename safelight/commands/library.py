@@ -44,10 +44,10 @@ def _entry(name: str, observatory: str) -> dict[str, Any]:
 
 def _show(found: list[dict[str, Any]]) -> None:
     from rich import box  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    from safelight.engine.console import SafeConsole  # noqa: PLC0415
     from safelight.engine.wording import clock_face  # noqa: PLC0415
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -60,7 +60,7 @@ def _show(found: list[dict[str, Any]]) -> None:
             table.add_row(one["name"], "-", "-", Text(f"can't be run here: {one['error']}", style="yellow"))
         else:
             table.add_row(one["name"], str(one["frames"]), clock_face(one["total_s"]), Text(one["description"]))
-    Console(highlight=False).print(table)
+    SafeConsole().print(table)
 
 
 def schema() -> None:

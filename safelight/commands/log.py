@@ -1,23 +1,13 @@
 """`safelight log`."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from safelight.commands.options import AsJson, Home
+from safelight.commands.options import AsJson, Home, Level
 
 __all__ = ["log"]
-
-
-class Level(StrEnum):
-    """How much an event matters."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 TheRun = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]

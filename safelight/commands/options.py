@@ -1,5 +1,6 @@
 """The options that several commands have, spelt once."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -7,18 +8,33 @@ import typer
 
 __all__ = [
     "AsJson",
+    "AskedBy",
     "Faults",
     "FramesFolder",
     "Home",
     "JournalUrl",
+    "Level",
+    "LogLevel",
     "NoOverlap",
     "NoPoint",
     "ObservatoryName",
     "Park",
+    "Quiet",
     "RunId",
     "Sequence",
     "Speed",
+    "Verbose",
 ]
+
+
+class Level(StrEnum):
+    """How much an event matters."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
 
 Sequence = Annotated[str, typer.Argument(help="A sequence of the library, or a file (YAML, JSON).")]
 ObservatoryName = Annotated[
@@ -68,4 +84,22 @@ NoOverlap = Annotated[
 ]
 Park = Annotated[bool, typer.Option("--park", help="Park the telescopes at the end.")]
 NoPoint = Annotated[bool, typer.Option("--no-point", help="Leave the telescopes where they are.")]
+LogLevel = Annotated[
+    Level, typer.Option("--log-level", help="Leave out of the run's log, in the home, what matters less.")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Tell people of warnings, failures and the end only; no bars.")
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Tell people of every long state as a line, beside the bars.")
+]
+AskedBy = Annotated[
+    str | None,
+    typer.Option(
+        "--asked-by",
+        metavar="WHO",
+        show_default=False,
+        help="Who wants it, for the journal and the log.  [default: the command line, with user, host and process]",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]

@@ -4,6 +4,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from safelight.engine.console import SafeConsole
+
 __all__ = ["TONES", "grid", "paper", "table"]
 
 _PAPER = 110
@@ -13,7 +15,7 @@ TONES = {"plain": "", "good": "green", "warning": "yellow", "bad": "bold red"}
 
 def paper() -> Console:
     """Standard output."""
-    console = Console(highlight=False)
+    console = SafeConsole()
     if not console.is_terminal:
         console.width = _PAPER
     return console

@@ -82,9 +82,9 @@ _HEADINGS = ("state", "needs", "starts at", "second", "lasts")
 
 
 def _show(plan: "Plan") -> None:
-    from rich.console import Console  # noqa: PLC0415
+    from safelight.engine.console import SafeConsole  # noqa: PLC0415
 
-    console = Console(highlight=False)
+    console = SafeConsole()
     if not console.is_terminal:
         # A file and a pipe have no edge: nothing is cut off.
         console.width = _ENDLESS

@@ -19,11 +19,14 @@ class Format(StrEnum):
 
 
 TheFormat = Annotated[
-    Format | None, typer.Option("--format", show_default=False, help="Default: as FILE ends, or html.")
+    Format | None,
+    typer.Option("--format", show_default=False, help="What it is written as. Default: as FILE ends, or html."),
 ]
 Output = Annotated[
     Path | None,
-    typer.Option("-o", "--output", metavar="FILE", show_default=False, help="Default: standard output."),
+    typer.Option(
+        "-o", "--output", metavar="FILE", show_default=False, help="Where it is written. Default: standard output."
+    ),
 ]
 
 

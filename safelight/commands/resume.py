@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from safelight.commands.options import AsJson, Faults, Home, JournalUrl, RunId, Speed
+from safelight.commands.options import (
+    AsJson,
+    AskedBy,
+    Faults,
+    Home,
+    JournalUrl,
+    Level,
+    LogLevel,
+    Quiet,
+    RunId,
+    Speed,
+    Verbose,
+)
 
 if TYPE_CHECKING:
     from safelight.engine.resume import Rest, ResumeRequest
@@ -16,7 +28,10 @@ __all__ = ["resume"]
 TheObservatory = Annotated[
     str | None,
     typer.Option(
-        "--observatory", metavar="FILE|NAME", show_default=False, help="Default: the one that the run was made for."
+        "--observatory",
+        metavar="FILE|NAME",
+        show_default=False,
+        help="The observatory. Default: the one that the run was made for.",
     ),
 ]
 TheFrames = Annotated[
@@ -45,6 +60,10 @@ def resume(
     speed: Speed = "1",
     verify: Verify = False,
     dry_run: DryRun = False,
+    log_level: LogLevel = Level.DEBUG,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    asked_by: AskedBy = None,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run that was killed, faulted, aborted or paused: RUN, or the newest that is not done.
@@ -52,6 +71,7 @@ def resume(
     First all lamps go off and are read back. Frames that are whole on the disk are kept, the rest is taken.
     """
     from safelight.devices.simulated.faults import load_faults  # noqa: PLC0415 - a command pays for what it uses
+    from safelight.engine.asking import asker, in_one_line  # noqa: PLC0415
     from safelight.engine.resume import ResumeRequest  # noqa: PLC0415
 
     request = ResumeRequest(
@@ -63,13 +83,15 @@ def resume(
         faults=load_faults(faults) if faults else (),
         verify=verify,
         journal=journal,
+        asked_by=in_one_line(asked_by) if asked_by else asker("the command line"),
+        log_level=log_level.value,
     )
     if dry_run:
         _look(request, as_json=as_json)
         return
-    from safelight.commands.conducting import conduct_resume  # noqa: PLC0415
+    from safelight.commands.conducting import conduct_resume, least_told  # noqa: PLC0415
 
-    raise typer.Exit(conduct_resume(request, as_json=as_json))
+    raise typer.Exit(conduct_resume(request, as_json=as_json, least=least_told(quiet=quiet, verbose=verbose)))
 
 
 def _look(request: "ResumeRequest", *, as_json: bool) -> None:

@@ -6,16 +6,21 @@ import typer
 
 from safelight.commands.options import (
     AsJson,
+    AskedBy,
     Faults,
     FramesFolder,
     Home,
     JournalUrl,
+    Level,
+    LogLevel,
     NoOverlap,
     NoPoint,
     ObservatoryName,
     Park,
+    Quiet,
     Sequence,
     Speed,
+    Verbose,
 )
 
 __all__ = ["run"]
@@ -33,6 +38,10 @@ def run(
     no_overlap: NoOverlap = False,
     park: Park = False,
     no_point: NoPoint = False,
+    log_level: LogLevel = Level.DEBUG,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    asked_by: AskedBy = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a sequence, from the first lamps-off to the last.
@@ -40,9 +49,10 @@ def run(
     Ctrl-C aborts: first all lamps go off and are read back, then the frame in progress is thrown away. Frames that are
     on disk stay there. With --json, every event is a line of JSON on standard output.
     """
-    from safelight.commands.conducting import conduct_run  # noqa: PLC0415 - a command pays for what it uses
+    from safelight.commands.conducting import conduct_run, least_told  # noqa: PLC0415 - a command pays for what it uses
     from safelight.devices.simulated.faults import load_faults  # noqa: PLC0415
     from safelight.engine import Request  # noqa: PLC0415
+    from safelight.engine.asking import asker, in_one_line  # noqa: PLC0415
 
     request = Request(
         sequence=sequence,
@@ -55,5 +65,7 @@ def run(
         park_after=True if park else None,
         faults=load_faults(faults) if faults else (),
         journal=journal,
+        asked_by=in_one_line(asked_by) if asked_by else asker("the command line"),
+        log_level=log_level.value,
     )
-    raise typer.Exit(conduct_run(request, as_json=as_json))
+    raise typer.Exit(conduct_run(request, as_json=as_json, least=least_told(quiet=quiet, verbose=verbose)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safelight.commands.options import AsJson, Home, JournalUrl, RunId
@@ -33,10 +34,10 @@ def show(run: RunId = None, *, home: Home = None, journal: JournalUrl = None, as
     if as_json:
         put_json(told.as_json())
     else:
-        _show(told, found_with(home, journal))
+        _show(told, found_with(home, journal), home)
 
 
-def _show(told: "Chronicle", options: str) -> None:
+def _show(told: "Chronicle", options: str, home: Path | None) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     from safelight.commands.paper import TONES, paper  # noqa: PLC0415
@@ -49,7 +50,7 @@ def _show(told: "Chronicle", options: str) -> None:
     console.print(head)
     _print_pairs(console, _facts(told))
     console.print(_timeline(told))
-    _print_pairs(console, _rest(told, options))
+    _print_pairs(console, _rest(told, options, home))
 
 
 def _print_pairs(console: "Console", pairs: Iterator[tuple[str, str, str]]) -> None:
@@ -101,7 +102,7 @@ def _clock(time: str) -> str:
     return f"{datetime.fromisoformat(time):%H:%M:%S}"
 
 
-def _rest(told: "Chronicle", options: str) -> Iterator[tuple[str, str, str]]:
+def _rest(told: "Chronicle", options: str, home: Path | None) -> Iterator[tuple[str, str, str]]:
     """What has come of it, and what is next."""
     from safelight.engine.wording import lamps_in_words, spans  # noqa: PLC0415
 
@@ -121,7 +122,7 @@ def _rest(told: "Chronicle", options: str) -> Iterator[tuple[str, str, str]]:
         yield "missing", f"{told.frames_missing} frames", "warning"
     if _runs_backwards(told):
         yield "note", "guards and people go by the wall's clock, a hurried run does not: the order tells", "plain"
-    yield "next", told.next_step(options), "plain"
+    yield "next", told.next_step(options, home), "plain"
 
 
 def _runs_backwards(told: "Chronicle") -> bool:

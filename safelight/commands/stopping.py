@@ -55,11 +55,12 @@ def abort(
 
 def _ask(word: str, run: str | None, home: Any, url: str | None, *, no_wait: bool, as_json: bool) -> None:
     from safelight.commands.journals import found_with, opened  # noqa: PLC0415 - a command pays for what it uses
+    from safelight.engine.asking import asker  # noqa: PLC0415
     from safelight.engine.control import ask  # noqa: PLC0415
     from safelight.speech import put, tell  # noqa: PLC0415
 
     with opened(home, url) as journal:
-        owner = ask(journal, run, word)
+        owner = ask(journal, run, word, asker("the command line"))
         tell(f"run {owner.run} (process {owner.pid} on {owner.host}) has been asked to {word}")
         found = None if no_wait else _wait(journal, owner, word)
     if as_json:

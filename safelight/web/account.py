@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from safelight.engine.asking import STOPS
 from safelight.engine.chronicle import Chronicle
 from safelight.engine.wording import family
 from safelight.web.happenings import happenings
@@ -139,10 +140,10 @@ def last_written(story: Chronicle) -> str:
 
 def _stopping(story: Chronicle) -> str | None:
     """The last request to stop of the segment that goes on."""
-    if story.owner is None or not story.requests:
+    stops = [row for row in story.requests if row["word"] in STOPS]
+    if story.owner is None or not stops:
         return None
-    last = story.requests[-1]
-    return str(last["word"]) if last["time"] >= story.owner.since[:19] else None
+    return str(stops[-1]["word"]) if stops[-1]["time"] >= story.owner.since[:19] else None
 
 
 def _blocks(story: Chronicle, outlook: Outlook) -> list[dict[str, Any]]:

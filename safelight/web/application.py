@@ -20,6 +20,8 @@ from starlette.types import ASGIApp
 
 from safelight import SafelightError
 from safelight.devices import load_observatory
+from safelight.engine.asking import asker
+from safelight.engine.by_hand import ByHand
 from safelight.engine.clock import Clock
 from safelight.engine.hands import the_journal
 from safelight.engine.journal import Journal
@@ -66,6 +68,8 @@ class Answers:
         run = request.query_params.get("run") or None
         if run is not None and len(run) > _LONGEST_NAME:
             return JSONResponse({"error": "no such run"}, 404)
+        if self._stream.full:
+            return JSONResponse({"error": "too many pages are open"}, 503)
         return StreamingResponse(self._stream.follow(run), media_type="text/event-stream")
 
     async def library(self, _request: Request) -> Response:
@@ -103,26 +107,27 @@ class Answers:
         asked = await _body(request)
         if asked is None:
             return JSONResponse({"error": "send a JSON object"}, 400)
+        verb, where = request.path_params["verb"], request.client.host if request.client else ""
         try:
-            act = self._act(request.path_params["verb"], asked)
+            act = self._act(verb, asked, asker("the web page", where=where))
             # The lamps never wait for a thread that somebody else is busy in.
-            answer = await run_sync(act, limiter=self._lamp_threads if act == self._desk.lamps_off else None)
+            answer = await run_sync(act, limiter=self._lamp_threads if verb == "lamps-off" else None)
         except SafelightError as error:
             return JSONResponse({"error": str(error)}, 400 if isinstance(error, BadRequest) else 409)
         self._stream.journal.hurry()
         self._stream.lamps.hurry()
         return JSONResponse(answer)
 
-    def _act(self, verb: str, asked: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
+    def _act(self, verb: str, asked: Mapping[str, Any], who: str) -> Callable[[], dict[str, Any]]:
         desk = self._desk
         verbs: Mapping[str, Callable[[], dict[str, Any]]] = {
             "token": dict,
             "check": partial(desk.check, asked),
-            "start": partial(self._started, partial(desk.start, asked)),
-            "resume": partial(self._started, partial(desk.resume, asked.get("run"))),
-            "abort": partial(desk.stop, asked.get("run"), "abort"),
-            "pause": partial(desk.stop, asked.get("run"), "pause"),
-            "lamps-off": desk.lamps_off,
+            "start": partial(self._started, partial(desk.start, asked, who)),
+            "resume": partial(self._started, partial(desk.resume, asked.get("run"), who)),
+            "abort": partial(desk.stop, asked.get("run"), "abort", who),
+            "pause": partial(desk.stop, asked.get("run"), "pause", who),
+            "lamps-off": partial(desk.lamps_off, who),
         }
         if verb not in verbs:
             raise BadRequest("no such button")
@@ -145,6 +150,8 @@ async def _body(request: Request) -> Mapping[str, Any] | None:
             if len(content) > LARGEST_BODY:
                 return None
         found = json.loads(content or b"{}")
+        # Half a letter can be written in JSON, and nowhere else.
+        json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError, ClientDisconnect):
         return None
     return found if isinstance(found, dict) else None
@@ -163,7 +170,8 @@ def application(place: Place, token: str) -> tuple[ASGIApp, Stream]:
     observatory, clock = load_observatory(place.observatory), Clock()
     launcher = Launcher(place)
     journal, lamps = JournalWatch(place, clock), LampWatch(observatory, place.home, clock)
-    stream = Stream(place, observatory, clock, journal, lamps, launcher, secrets.token_hex(4))
+    by_hand = ByHand.at(place.observatory, place.home)
+    stream = Stream(place, observatory, clock, journal, lamps, launcher, secrets.token_hex(4), by_hand)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

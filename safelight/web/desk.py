@@ -8,6 +8,7 @@ from typing import Any
 
 from safelight import SafelightError
 from safelight.devices import load_observatory
+from safelight.engine.asking import STOPS
 from safelight.engine.bench_top import bench_top
 from safelight.engine.compiler import Options
 from safelight.engine.control import ask, running
@@ -23,7 +24,6 @@ from safelight.web.place import Place
 
 __all__ = ["BadRequest", "Desk"]
 
-_WORDS = ("abort", "pause")
 _OPTIONS = {"no_overlap": "--no-overlap", "park": "--park", "no_point": "--no-point"}
 
 
@@ -99,7 +99,7 @@ class Desk:
         options = Options(overlap, bool(asked.get("park") or spec.park_after))
         return make_plan(document, observatory, options, point=point)
 
-    def start(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def start(self, asked: Mapping[str, Any], who: str) -> dict[str, Any]:
         """Check a sequence and start it; with problems it is not started.
 
         Raises:
@@ -113,9 +113,9 @@ class Desk:
         library, text = _subject(asked)
         options = [word for key, word in _OPTIONS.items() if asked.get(key)]
         sequence = library if text is None else str(self.launcher.keep_document(text))
-        return {**checked, "pid": self.launcher.run(str(sequence), *options)}
+        return {**checked, "pid": self.launcher.run(str(sequence), who, *options)}
 
-    def resume(self, run: object) -> dict[str, Any]:
+    def resume(self, run: object, who: str) -> dict[str, Any]:
         """Start what is left of a run.
 
         Raises:
@@ -127,24 +127,24 @@ class Desk:
             page = run_page(journal, _name(run))
         finally:
             journal.close()
-        return {"run": page.run, "pid": self.launcher.resume(page.run)}
+        return {"run": page.run, "pid": self.launcher.resume(page.run, who)}
 
-    def stop(self, run: object, word: str) -> dict[str, Any]:
+    def stop(self, run: object, word: str, who: str) -> dict[str, Any]:
         """Ask a run to abort or to pause.
 
         Raises:
             RunRefused: it is not running.
             JournalError: the request can't be written.
         """
-        if word not in _WORDS:
+        if word not in STOPS:
             raise BadRequest("abort or pause")
         journal = self._journal()
         try:
-            return {"run": ask(journal, _name(run), word).run, "word": word}
+            return {"run": ask(journal, _name(run), word, who).run, "word": word}
         finally:
             journal.close()
 
-    def lamps_off(self) -> dict[str, Any]:
+    def lamps_off(self, who: str) -> dict[str, Any]:
         """Switch every lamp off and read it back, as `safelight lamps off` does; raises nothing.
 
         A run that goes on would light its lamps again: it is asked to abort. The lamps don't wait for that.
@@ -152,10 +152,10 @@ class Desk:
         heard: dict[str, str] = {}
         answer: dict[str, Any] = {"lamps": {}}
         aborting = ThreadPoolExecutor(1)
-        abort = aborting.submit(self._abort_all)
+        abort = aborting.submit(self._abort_all, who)
         try:
             name, lamps = asyncio.run(self._darken(heard))
-            note_lamps(the_journal(self.place.home, self.place.journal), name, "off", lamps, "the web page")
+            note_lamps(the_journal(self.place.home, self.place.journal), name, "off", lamps, who)
             answer["lamps"] = lamps
         except Exception as error:  # noqa: BLE001 - told on the page, together with what else can be done
             answer["error"] = str(error) or type(error).__name__
@@ -170,7 +170,7 @@ class Desk:
         async with bench_top(place.observatory, home=place.home, heard=heard.__setitem__) as bench:
             return bench.observatory.name, dict(await bench.darken())
 
-    def _abort_all(self) -> tuple[list[str], str | None]:
+    def _abort_all(self, who: str) -> tuple[list[str], str | None]:
         """Ask the run that holds these lamps to abort; which, and what went wrong."""
         try:
             name = load_observatory(self.place.observatory).name
@@ -179,7 +179,7 @@ class Desk:
             return [], None  # nothing has ever been run here
         try:
             owners = [owner for owner in running(journal) if owner.observatory == name]
-            return [ask(journal, owner.run, "abort").run for owner in owners], None
+            return [ask(journal, owner.run, "abort", who).run for owner in owners], None
         except SafelightError as error:
             return [], str(error)
         finally:

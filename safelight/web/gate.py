@@ -62,8 +62,11 @@ def _from_elsewhere(method: str, path: str, headers: Mapping[str, str], host: st
     if origin is not None and origin != f"http://{host}":
         return True
     # A link to the page itself may stand anywhere.
-    visit = method in _READING and path == "/" and headers.get("sec-fetch-mode") == "navigate"
-    return site not in ("same-origin", "none") and not visit
+    visit = method in _READING and path == "/" and headers.get("sec-fetch-mode", "navigate") == "navigate"
+    # Our own page sends no referrer at all.
+    referrer = headers.get("referer")
+    linked = referrer is not None and not f"{referrer}/".startswith(f"http://{host}/")
+    return (linked or site not in ("same-origin", "none")) and not visit
 
 
 def _refused_change(headers: Mapping[str, str], token: str) -> tuple[int, str] | None:

@@ -108,6 +108,8 @@ class JournalWatch:
         finally:
             if run is not None:
                 self._watched[run] -= 1
+                if not self._watched[run]:
+                    del self._watched[run]
 
     def _watch(self) -> None:
         while not self._stopped:
@@ -145,7 +147,7 @@ class JournalWatch:
         if self._pulses.get("") != (mark, tuple(owners)):
             runs = tuple({**asdict(entry), "resumable": entry.resumable} for entry in run_entries(journal, _LIMIT))
             self._pulses[""] = (mark, tuple(owners))
-        wanted = dict.fromkeys([*owners, *(run["run"] for run in runs[:1]), *(+self._watched)])
+        wanted = dict.fromkeys([*owners, *(run["run"] for run in runs[:1]), *self._watched.copy()])
         accounts = {run: account for run in wanted if (account := self._account(journal, run, owners, at_s))}
         return Sight(at_s, owners, runs, accounts, tuple(guards(self._place.home)), mark[0])
 

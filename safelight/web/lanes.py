@@ -1,6 +1,6 @@
 """The timeline of a run's last segment: what was done beside what was planned, in lanes. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from safelight.engine.chronicle import Chronicle
@@ -39,7 +39,7 @@ def timeline(story: Chronicle, outlook: Outlook) -> dict[str, Any]:
             lanes[_LANES[row["kind"]]].append(_done(row, began, outlook, going=going))
     now_s = max([0.0, *(bar["to"] or bar["from"] for bars in lanes.values() for bar in bars)])
     if going:
-        for state, bar in _planned(outlook, {row["state"] for row in states}):
+        for state, bar in _planned(outlook, {row["state"] for row in states}, _late_s(states, began, outlook)):
             lanes[_LANES[state.kind]].append(bar)
     lamps = _lamps(story, began)
     ends = [bar["to"] for bars in (*lanes.values(), *lamps.values()) for bar in bars if bar["to"] is not None]
@@ -66,11 +66,22 @@ def _done(row: Mapping[str, Any], began: str, outlook: Outlook, *, going: bool) 
     return bar if to_s is not None or not going else {**bar, "expected": round(outlook.expected_s(row["state"]), 2)}
 
 
-def _planned(outlook: Outlook, begun: set[str]) -> Iterator[tuple[Any, Bar]]:
+def _late_s(states: Sequence[Mapping[str, Any]], began: str, outlook: Outlook) -> float:
+    """How much later than planned that state ends which is planned to end last of those that were begun, s."""
+    planned = [row for row in states if row["state"] in outlook.slots]
+    if not planned:
+        return 0.0
+    last = max(planned, key=lambda row: (outlook.slots[row["state"]].end_s, row["number"]))
+    ends_s = seconds_between(began, last["ended"] or last["intended"])
+    return ends_s + (0.0 if last["ended"] else outlook.expected_s(last["state"])) - outlook.slots[last["state"]].end_s
+
+
+def _planned(outlook: Outlook, begun: set[str], late_s: float) -> Iterator[tuple[Any, Bar]]:
+    """What is still to come, as much later as the run is by now."""
     for name, slot in outlook.slots.items():
         if name not in begun and slot.state.kind in _LANES:
-            bar = {"from": round(slot.start_s, 2), "to": round(slot.end_s, 2), "how": "planned"}
-            yield slot.state, {**bar, "words": outlook.words(name)}
+            times = {"from": round(slot.start_s + late_s, 2), "to": round(slot.end_s + late_s, 2)}
+            yield slot.state, {**times, "how": "planned", "words": outlook.words(name)}
 
 
 def _lamps(story: Chronicle, began: str) -> dict[str, list[Bar]]:

@@ -17,6 +17,8 @@ from safelight.web.place import Place
 __all__ = ["LaunchError", "Launcher"]
 
 _KEPT = 5
+_KEPT_LOGS = 200
+"""So many logs of processes that were started from the page are kept, the newest."""
 _TAIL = 2000
 """Letters of the complaint of a process that are shown."""
 _TOLD_BY_JOURNAL = (0, 3, 4, 5, 10)
@@ -48,11 +50,12 @@ class Launcher:
     _going: list[_Launched] = field(default_factory=list)
     _lock: Any = field(default_factory=Lock)
 
-    def run(self, sequence: str, *options: str) -> int:
+    def run(self, sequence: str, who: str, *options: str) -> int:
         """Start a run; returns the process's number.
 
         Args:
             sequence: a name of the library, or an absolute path.
+            who: asks for it, for the journal.
             options: `--no-overlap`, `--park`, `--no-point`.
 
         Raises:
@@ -62,16 +65,17 @@ class Launcher:
         return self._start(
             f"run {Path(sequence).name}",
             ["run", *options, "--observatory", place.observatory, "--frames", str(place.frames.absolute())],
+            who,
             sequence,
         )
 
-    def resume(self, run: str) -> int:
+    def resume(self, run: str, who: str) -> int:
         """Start what is left of a run; returns the process's number.
 
         Raises:
             LaunchError: it can't be started.
         """
-        return self._start(f"resume {run}", ["resume"], run)
+        return self._start(f"resume {run}", ["resume"], who, run)
 
     def keep_document(self, text: str) -> Path:
         """Write a pasted document into the home; the run pins its text, and names this file.
@@ -104,13 +108,16 @@ class Launcher:
                     }
                 )
 
-    def _start(self, what: str, options: list[str], subject: str) -> int:
+    def _start(self, what: str, options: list[str], who: str, subject: str) -> int:
         logs = self.place.home.absolute() / "logs"
         name = f"web-{wall_utc():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
         # `--`: whatever the subject is called, it is no option.
-        command = [*options, *self.place.whereabouts, "--speed", self.place.speed, "--", subject]
+        told = [*self.place.whereabouts, "--speed", self.place.speed, "--asked-by", who]
+        command = [*options, *told, "--", subject]
         try:
             logs.mkdir(parents=True, exist_ok=True)
+            for old in sorted(logs.glob("web-*.log"))[: -_KEPT_LOGS + 1]:
+                old.unlink(missing_ok=True)
             with (logs / f"{name}.log").open("xb") as log:
                 process = subprocess.Popen(  # noqa: S603 - our own program, and nothing of a request but whole words
                     [sys.executable, "-P", "-m", "safelight", *command],

@@ -9,6 +9,7 @@ from safelight.devices import Observatory
 from safelight.engine.chronicle import Chronicle
 from safelight.engine.compiler import Options, compile_graph
 from safelight.engine.plan import site_of
+from safelight.engine.report.segments import left_at
 from safelight.engine.schedule import Slot, schedule
 from safelight.engine.wording import title
 from safelight.sequences import expand, load_text
@@ -78,9 +79,8 @@ def _planned(story: Chronicle) -> Outlook:
     document = load_text(page.sequence_text, site, origin=page.sequence_origin, name=page.sequence)
     options = Options(bool(page.options["overlap"]), bool(page.options["park_after"]))
     frames = expand(document, site, page.choices).frames
-    last = story.segments[-1]["segment"] if story.segments else 1
-    there = {row["frame"] for row in story.frames if row["verdict"] == "good" and row["segment"] < last}
-    left = [frame for frame in frames if frame.id not in there]
+    wanted = left_at(story, story.segments[-1]["segment"] if story.segments else 1)
+    left = [frame for frame in frames if wanted is None or frame.id in wanted]
     graph = compile_graph(document.name, left, observatory, options)
     planned = schedule(graph, observatory.lamps.on_s, observatory.lamps.off_s)
     return Outlook(

@@ -4,6 +4,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -29,6 +30,12 @@ class _Server(uvicorn.Server):
     """Lets the pages' endless answers end when it is told to stop."""
 
     stream: Stream
+    ready: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell the address when it is answered there, and Ctrl-C is listened to."""
+        await super().startup(sockets)
+        self.ready()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """A signal has come."""
@@ -73,9 +80,9 @@ def serve(place: Place, port: int, ready: Callable[[str, str], None]) -> None:
         )
         server = _Server(config)
         server.stream = stream
+        server.ready = partial(ready, f"http://{HOST}:{sock.getsockname()[1]}/", token)
         # uvicorn sends itself the signal again when all is closed: by then it has been obeyed.
         signal.signal(signal.SIGTERM, lambda *_: None)
-        ready(f"http://{HOST}:{sock.getsockname()[1]}/", token)
         with suppress(KeyboardInterrupt):
             server.run(sockets=[sock])
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from safelight.devices import Observatory
+from safelight.engine.by_hand import ByHand
 from safelight.engine.clock import Clock, real_wait, wall_utc
 from safelight.web.journal_watch import JournalWatch, Sight
 from safelight.web.lamp_watch import LampReading, LampWatch, Seen
@@ -22,6 +23,8 @@ from safelight.web.place import Place
 __all__ = ["Stream"]
 
 _TICK_S = 1.0
+_MOST_PAGES = 100
+"""So many are fed at once: the other connections of the server are kept for buttons."""
 _JOURNAL_LIMIT_S = 8.0
 """A journal that was read longer ago says nothing about now."""
 
@@ -32,6 +35,7 @@ class Stream:
 
     Attributes:
         boot: changes with every start of the server.
+        by_hand: the commands that reach the same lamps.
     """
 
     place: Place
@@ -41,6 +45,7 @@ class Stream:
     lamps: LampWatch
     launcher: Launcher
     boot: str
+    by_hand: ByHand
     closing: bool = False
     _loop: asyncio.AbstractEventLoop | None = None
     _waiting: set[asyncio.Event] = field(default_factory=set)
@@ -56,6 +61,11 @@ class Stream:
         """Let every page go."""
         self.closing = True
         self._wake()
+
+    @property
+    def full(self) -> bool:
+        """Whether no more pages can be fed."""
+        return len(self._waiting) >= _MOST_PAGES
 
     def _stirred(self, before: Sight, after: Sight) -> None:
         """The journal has been looked at; called in its watch's thread."""
@@ -112,6 +122,7 @@ class Stream:
             "observatory": self.observatory.name,
             "home": str(self.place.home),
             "speed": self.place.speed,
+            "by_hand": {verb: self.by_hand.lamps(verb) for verb in ("off", "status")},
             "journal": {
                 "age_s": round(now_s - sight.at_s, 1),
                 "limit_s": _JOURNAL_LIMIT_S,

@@ -33,6 +33,12 @@ NAMES = {
 }
 """Process -> the actors in it."""
 
+_TIMEOUTS = {
+    "controller_connect": 60, "write_config_timeout": 2, "write_config_delay": 0.0001, "expose_timeout": 2,
+    "readout_expected": 40, "readout_max": 60, "fetching_expected": 5, "fetching_max": 10, "flushing": 4.7,
+}  # fmt: skip
+"""Those of lvmscp, but for the first: on a busy machine it would come up without its detectors after 5 s."""
+
 ACTORS = tuple(NAMES)
 
 
@@ -82,7 +88,7 @@ class Hardware:
 class Bench:
     """Hardware, broker and actors; made once, and healed between tests."""
 
-    def __init__(self, folder: Path, template: str = "sdR-{hemisphere}-{ccd}-{exposure_no:08d}.fits") -> None:
+    def __init__(self, folder: Path, template: str = "sdR-{hemisphere}-{ccd}-{exposure_no:08d}.fits.gz") -> None:
         self.folder = folder
         self.data = folder / "spectro"
         self.data.mkdir(parents=True)
@@ -138,12 +144,16 @@ class Bench:
     def heal(self) -> None:
         """Make everything as it was at the beginning: broker up, actors running, lamps off, shutters closed."""
         self.hardware.heal()
+        self.revive()
+        # An actor may still wait for what an earlier test did to its switch.
+        self._wait_for_actors({"lvmnps.calib": "nps"}, "status")
+
+    def revive(self) -> None:
+        """Broker up and all actors running, as an observatory's operators would see to; nothing else is touched."""
         if not self.broker.up:
             self.broker.start()
             self._wait_for_actors({what: name for name in self._processes for what in NAMES[name]}, "ping")
         self.start_actors([name for name in ACTORS if name not in self._processes])
-        # An actor may still wait for what an earlier test did to its switch.
-        self._wait_for_actors({"lvmnps.calib": "nps"}, "status")
 
     def _wait_for_actors(self, wanted: dict[str, str], verb: str) -> None:
         """Until these actors answer; those that don't are killed."""
@@ -248,6 +258,7 @@ class Bench:
             "enabled_controllers": [name],
             "controllers": {name: controller},
             "lvmnps": "lvmnps.calib",
+            "timeouts": _TIMEOUTS,
             "files": {"data_dir": str(self.data), "template": self.template, "write_engine": "astropy"},
             "actor": {**self._actor(f"lvmscp.{name}"), "schema": "etc/schema.json"},
         }

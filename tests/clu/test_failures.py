@@ -16,7 +16,10 @@ from safelight.devices import (
     Observatory,
 )
 from safelight.engine.clock import Clock
+from safelight.engine.errors import GuardError
+from safelight.engine.guard import Order
 from safelight.engine.safing import Safing
+from safelight.engine.watch import Watch
 from tests.clu.bench import Bench
 from tests.clu.conftest import connected
 
@@ -217,6 +220,36 @@ def test_wrong_credentials_at_the_second_path(bench: Bench, tmp_path: Path, run:
             assert set(lamps.values()) == {"unknown"}
 
     run(scene())
+
+
+@pytest.mark.parametrize("broker_too", [False, True], ids=["second path", "both paths"])
+def test_guard_with_wrong_credentials(bench: Bench, tmp_path: Path, run: Run, *, broker_too: bool) -> None:
+    """Before a lamp is lit the guards tell which path refuses them; where it is both, no lamp may be lit."""
+    plain = bench.observatory().model_dump(mode="json")
+    plain["lamps"]["second_path"]["options"]["password"] = "wrong"  # noqa: S105
+    if broker_too:
+        plain["lamps"]["options"]["broker"] |= {"user": "nobody", "password": "wrong"}
+    plain["retries"]["kinds"]["safing"] = {"attempts": 2, "first_wait_s": 0.1, "factor": 1.0, "longest_wait_s": 0.1}
+    order = Order("by-test", tmp_path, Observatory.model_validate(plain))
+    reasons: list[str] = []
+    lost: list[str] = []
+
+    async def scene() -> None:
+        watch = Watch(order, CLOCK, lost.append, lambda _, **facts: reasons.append(str(facts.get("reason"))))
+        await watch.start()
+        try:
+            if broker_too:
+                with pytest.raises(GuardError, match=r"(?s)can't read the lamps.*password"):
+                    await watch.permit("Argon", 60.0)
+            else:
+                await watch.permit("Argon", 60.0)
+        finally:
+            await watch.end()
+
+    run(scene())
+    assert len(lost) == int(broker_too)
+    assert [reason.split(":")[0] for reason in sorted(reasons)] == ["the first path"] * broker_too + ["the second path"]
+    assert bench.hardware.switch.switched == []
 
 
 def test_spectrograph_actor_killed_in_mid_exposure(bench: Bench, tmp_path: Path, run: Run) -> None:

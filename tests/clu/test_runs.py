@@ -1,20 +1,17 @@
 """Whole runs against unmodified actors: files, headers, lamps at the switch; then with the plug pulled."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from astropy.io import fits
 
+from safelight.engine import Request, plan_of
 from safelight.sequences import library_file
 from tests.clu.bench import Bench
+from tests.clu.running import Night
 
 SHORT = {
     "name": "short",
@@ -23,128 +20,179 @@ SHORT = {
         {"lamps": ["HgNe", "Neon"], "exposure_time": [3], "flavour": "arc", "fibre": "P1-3"},
         {
             "lamps": ["Quartz"],
-            "exposure_time": 9,
+            "exposure_time": 6,
             "flavour": "flat",
             "fibsel": {"positions": ["P1-1", "P1-2"], "initial_position": "P1-1"},
         },
     ],
 }
-LONG = {"name": "long", "lamps": [{"lamps": ["Argon", "LDLS"], "exposure_time": 40, "flavour": "flat"}]}
-
-now = time.monotonic  # noqa: TID251 - real programs take real time
-
-
-def start(bench: Bench, folder: Path, sequence: dict[str, Any], **options: bool) -> "subprocess.Popen[str]":
-    """Start a run as its own process."""
-    document, observatory = folder / "sequence.yaml", folder / "observatory.yaml"
-    document.write_text(yaml.safe_dump(sequence))
-    observatory.write_text(yaml.safe_dump(bench.observatory(**options).model_dump(mode="json")))
-    places = ["--observatory", observatory, "--home", folder / "home", "--frames", folder / "frames"]
-    return subprocess.Popen(
-        [sys.executable, "-m", "safelight", "run", str(document), *map(str, places), "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(running: "subprocess.Popen[str]", wait_s: float = 120) -> tuple[int, list[dict[str, Any]]]:
-    """Its exit code and what it told."""
-    out, error = running.communicate(timeout=wait_s)
-    events = [json.loads(line) for line in out.splitlines()]
-    assert events, error
-    return running.returncode, events
+LONG = {"name": "long", "lamps": [{"lamps": ["Argon", "LDLS"], "exposure_time": 8, "flavour": "flat"}]}
+KILLED = {
+    "name": "killed",
+    "darks": {"count": 1, "exposure_time": 8},
+    "lamps": [{"lamps": ["Argon"], "exposure_time": 5, "flavour": "arc"}],
+}
+SWEPT = {
+    "name": "swept",
+    "biases": {"count": 1},
+    "lamps": [
+        {
+            "lamps": ["Quartz"],
+            "warmup": 120,
+            "exposure_time": 60,
+            "fibsel": {"initial_position": "P1-2", "positions": "P1-[1-4]$"},
+        },
+        {"lamps": ["Argon"], "warmup": 60, "exposure_time": [10], "flavour": "arc"},
+    ],
+}
+"""A sweep over four fibres, with warm-ups and an exposure as they are in earnest."""
 
 
-def wait_until_lit(bench: Bench, lamps: set[str]) -> None:
-    """Until these lamps burn at the switch."""
-    deadline = now() + 60
-    while not lamps <= bench.hardware.switch.lit():
-        assert now() < deadline
-        time.sleep(0.05)  # noqa: TID251
+@pytest.fixture
+def night(bench: Bench, tmp_path: Path) -> Night:
+    """A run on the bench."""
+    return Night(bench, tmp_path)
 
 
-def wait_until_dark(bench: Bench, wait_s: float) -> float:
-    """How long it takes until no lamp burns at the switch, s."""
-    began = now()
-    while bench.hardware.switch.lit():
-        assert now() - began < wait_s, bench.hardware.switch.lit()
-        time.sleep(0.01)  # noqa: TID251
-    return now() - began
+def of_library(name: str) -> dict[str, Any]:
+    """A sequence that comes with safelight, or ours."""
+    plain: dict[str, Any] = SWEPT if name == "swept" else yaml.safe_load(library_file(name).read_text())
+    return plain
 
 
-def test_whole_run(bench: Bench, tmp_path: Path) -> None:
+def frames_of(sequence: Mapping[str, Any]) -> dict[str, set[str]]:
+    """Every frame that a sequence asks for, and its lamps."""
+    plan = plan_of(Request(dict(sequence), observatory="lvm"))
+    return {frame.id: set(frame.lamps) for frame in plan.expansion.frames}
+
+
+def test_whole_run(night: Night) -> None:
     """Bias, arcs of two lamps on one fibre, a swept flat: nine good files each, true headers, lamps off."""
-    code, events = finish(start(bench, tmp_path, SHORT))
-    assert (code, events[-1]["outcome"], events[-1]["frames"]) == (0, "done", 3), events[-5:]
-    assert bench.hardware.switch.lit() == set()
-    manifest = json.loads(next(tmp_path.glob("frames/*/manifest.json")).read_text())
-    folder = Path(events[-1]["folder"])
-    seen = {frame["frame"]: folder / frame["files"][0]["path"] for frame in manifest["frames"]}
-    assert [len(frame["files"]) for frame in manifest["frames"]] == [9, 9, 9]
-    lamps = {}
-    for frame, path in seen.items():
-        assert path.is_symlink()
-        assert path.resolve().is_relative_to(bench.data)
-        header = fits.getheader(path)
-        assert header["FRAMEID"] == frame
-        lamps[header["OBJECT"]] = {
-            key for key in ("ARGON", "NEON", "LDLS", "QUARTZ", "HGNE", "XENON") if header[key] == "ON"
-        }
-        assert header["HARTMANN"] == "0 0"
-    assert sorted(map(sorted, lamps.values())) == [[], ["HGNE", "NEON"], ["QUARTZ"]]
-    swept = fits.getheader(next(path for frame, path in seen.items() if frame.startswith("Quartz")))
-    assert (swept["CALIBFIB"], swept["FIB001"], swept["FIB002"]) == ("SWEEP", "P1-1", "P1-2")
+    night.begin(SHORT)
+    assert (night.end(), night.last["outcome"], night.last["frames"]) == (0, "done", 3), night.events[-5:]
+    night.assert_whole({"bias-001": set(), "Neon+HgNe-3s-001": {"HgNe", "Neon"}, "Quartz-6s-001": {"Quartz"}})
+    assert night.header("Neon+HgNe-3s-001")["CALIBFIB"] == "P1-3"
+    swept = night.header("Quartz-6s-001")
+    assert (swept["CALIBFIB"], swept["FIB001"], swept["FIB002"], swept["SWEEPN"]) == ("SWEEP", "P1-1", "P1-2", 2)
+
+
+def test_broker_stopped_and_resumed(night: Night) -> None:
+    """The broker dies while lamps burn: dark at the switch, `faulted`; once it is back a resume brings the frame."""
+    night.begin(LONG)
+    night.until_lit("Argon", "LDLS")
+    night.until_integrating()
+    time.sleep(4.0)  # noqa: TID251 - the shutters are open
+    night.bench.broker.kill()
+    night.until_dark(30.0)
+    assert (night.end(), night.last["outcome"]) == (3, "faulted"), night.events[-5:]
+    assert set(night.last["lamps"].values()) == {"off"}
+    night.bench.revive()
+    night.resume()
+    assert (night.end(), night.last["outcome"]) == (0, "done"), night.events[-5:]
+    night.assert_whole({"Argon+LDLS-8s-001": {"Argon", "LDLS"}})
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("sequence", ["quick-cals", "normal"])
-def test_library_in_real_time(bench: Bench, tmp_path: Path, sequence: str) -> None:
-    """LVM's own sequences with their own warm-ups and exposures, 16 and 44 minutes."""
-    found = library_file(sequence)
-    code, events = finish(start(bench, tmp_path, yaml.safe_load(found.read_text())), 3600)
-    assert (code, events[-1]["outcome"]) == (0, "done"), events[-5:]
-    assert events[-1]["frames"] == events[-1]["frames_asked"]
-    assert bench.hardware.switch.lit() == set()
-
-
-def test_broker_stopped_in_mid_run(bench: Bench, tmp_path: Path) -> None:
-    """The broker dies while lamps burn: they are darkened at the switch, and the run says that it faulted."""
-    running = start(bench, tmp_path, LONG)
-    wait_until_lit(bench, {"Argon", "LDLS"})
-    time.sleep(4.0)  # noqa: TID251 - it integrates
-    bench.broker.kill()
-    wait_until_dark(bench, 30.0)
-    code, events = finish(running)
-    assert (code, events[-1]["outcome"]) == (3, "faulted"), events[-5:]
-    assert set(events[-1]["lamps"].values()) == {"off"}
-
-
-@pytest.mark.soak
-def test_broker_stopped_without_a_second_path(bench: Bench, tmp_path: Path) -> None:
+def test_broker_stopped_without_a_second_path(night: Night) -> None:
     """Without a second path the run ends unsafe and says so; the guard darkens the lamps once the broker is back."""
-    running = start(bench, tmp_path, LONG, second_path=False)
-    wait_until_lit(bench, {"Argon", "LDLS"})
-    bench.broker.kill()
-    code, events = finish(running)
-    assert (code, events[-1]["outcome"]) == (10, "unsafe"), events[-5:]
-    assert bench.hardware.switch.lit() == {"Argon", "LDLS"}
-    bench.broker.start()
-    bench.kill_actors("nps")
-    bench.start_actors(["nps"])
-    wait_until_dark(bench, 30.0)
+    night.begin(
+        LONG | {"lamps": [{"lamps": ["Argon", "LDLS"], "exposure_time": 60, "flavour": "flat"}]}, second_path=False
+    )
+    night.until_lit("Argon", "LDLS")
+    night.bench.broker.kill()
+    assert (night.end(), night.last["outcome"]) == (10, "unsafe"), night.events[-5:]
+    assert night.bench.hardware.switch.lit() == {"Argon", "LDLS"}
+    night.bench.broker.start()
+    night.bench.kill_actors("nps")
+    night.bench.start_actors(["nps"])
+    night.until_dark(30.0)
 
 
-@pytest.mark.parametrize("broker", [True, False], ids=["broker up", "broker down"])
-def test_runner_killed(bench: Bench, tmp_path: Path, *, broker: bool) -> None:
-    """The runner is killed with -9 while lamps burn: the guard darkens them at the switch, with or without a broker."""
-    running = start(bench, tmp_path, LONG)
-    wait_until_lit(bench, {"Argon", "LDLS"})
-    time.sleep(1.0)  # noqa: TID251
-    if not broker:
-        bench.broker.kill()
-    os.kill(running.pid, signal.SIGKILL)
-    took_s = wait_until_dark(bench, 30.0)
-    running.communicate()
-    if broker:
-        assert took_s < 5.0
+def test_killed_and_resumed(night: Night) -> None:
+    """Killed in a dark, an arc, a read-out: lamps off at the switch; what outlived the runner is used, not doubled."""
+    archons = night.bench.hardware.archons.values()
+    before = [(archon.integrations, archon.frames) for archon in archons]
+    night.begin(KILLED)
+    night.until_integrating("dark")
+    time.sleep(2.0)  # noqa: TID251 - it integrates
+    night.kill()
+    night.resume()
+    night.until_integrating("Argon")
+    night.until_lit("Argon")
+    time.sleep(2.0)  # noqa: TID251
+    night.kill()
+    assert night.until_dark(30.0) < 5.0
+    night.resume()
+    night.until(lambda: '"readout/Argon' in night.log(), 60.0)
+    time.sleep(0.5)  # noqa: TID251 - the actors have begun
+    night.kill()
+    night.resume()
+    assert (night.end(), night.last["outcome"]) == (0, "done"), night.events[-5:]
+    night.assert_whole({"dark-8s-001": set(), "Argon-5s-001": {"Argon"}})
+    # Only the arc was integrated twice, and nothing was read out in vain.
+    assert [(archon.integrations, archon.frames) for archon in archons] == [(n + 3, m + 2) for n, m in before]
+    dark = night.header("dark-8s-001")
+    assert dark["INTEND"] is None or not str(dark["INTEND"])
+    assert dark["DARKTIME"] > 8
+
+
+def test_files_written_after_the_runner_died(night: Night) -> None:
+    """A frame whose files came when nobody waited any more is found, and not taken again."""
+    archons = night.bench.hardware.archons.values()
+    before = [archon.integrations for archon in archons]
+    written = len(list(night.bench.data.glob("*/*.fits.gz")))
+    night.begin({"name": "late", "biases": {"count": 1}})
+    night.until(lambda: '"readout/bias' in night.log(), 60.0)
+    time.sleep(0.5)  # noqa: TID251 - the actors have begun
+    night.kill()
+    night.until(lambda: len(list(night.bench.data.glob("*/*.fits.gz"))) == written + 9, 30.0)
+    time.sleep(2.0)  # noqa: TID251 - to the last byte
+    night.resume()
+    assert (night.end(), night.last["outcome"]) == (0, "done"), night.events[-5:]
+    night.assert_whole({"bias-001": set()})
+    assert [archon.integrations for archon in archons] == [number + 1 for number in before]
+
+
+def test_runner_killed_without_a_broker(night: Night) -> None:
+    """The broker dies, then the runner is killed with -9: the guard darkens the lamps at the switch all the same."""
+    night.begin(LONG)
+    night.until_lit("Argon", "LDLS")
+    night.bench.broker.kill()
+    night.kill()
+    night.until_dark(30.0)
+
+
+# ---- in real time: `make soak`
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ["quick-cals", "normal", "swept"])
+def test_in_real_time(night: Night, name: str) -> None:
+    """LVM's own sequences with their own warm-ups and exposures (15 and 40 minutes), and a sweep: all as declared."""
+    sequence = of_library(name)
+    night.begin(sequence)
+    assert (night.end(4000), night.last["outcome"]) == (0, "done"), night.events[-5:]
+    night.assert_whole(frames_of(sequence))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("blow", ["broker", "runner"])
+@pytest.mark.parametrize("name", ["quick-cals", "swept"])
+def test_struck_in_real_time(night: Night, name: str, blow: str) -> None:
+    """In the middle of a flat the broker dies, or the runner: dark at the switch; a resume brings every frame once."""
+    sequence = of_library(name)
+    night.begin(sequence)
+    night.until_integrating("Quartz", wait_s=1000.0)
+    assert night.bench.hardware.switch.lit() == {"Quartz"}
+    time.sleep(10.0)  # noqa: TID251
+    if blow == "broker":
+        night.bench.broker.kill()
+        night.until_dark(30.0)
+        assert (night.end(), night.last["outcome"]) == (3, "faulted"), night.events[-5:]
+        night.bench.revive()
+    else:
+        night.kill()
+        assert night.until_dark(30.0) < 5.0
+    night.resume()
+    assert (night.end(2000), night.last["outcome"]) == (0, "done"), night.events[-5:]
+    night.assert_whole(frames_of(sequence))

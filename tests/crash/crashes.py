@@ -1,26 +1,20 @@
 """Runs in processes of their own, which die at chosen moments; the test's side of `warm.py`."""
 
 import json
-import os
-import select
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
 from safelight.devices import shipped_observatories
 from safelight.engine.journal import default_url
+from tests.warm_process import WarmProcess
 
 __all__ = ["ALL_FEATURES", "Case", "Ended", "Warm", "small_observatory"]
-
-LONGEST_S = 120.0
-"""A job that takes longer hangs."""
 
 ALL_FEATURES: Mapping[str, Any] = {
     "name": "all-features",
@@ -119,52 +113,20 @@ class Ended:
         return str(self.answer.get("outcome") or self.answer.get("error"))
 
 
-class Warm:
-    """The warm process."""
-
-    def __init__(self) -> None:
-        script = Path(__file__).with_name("warm.py")
-        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
-        self._process = subprocess.Popen(
-            [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment
-        )
-        self._rest = b""
-        self.child = 0
+class Warm(WarmProcess):
+    """The warm process that runs and resumes; `warm.py` is its other side."""
 
     @classmethod
     @contextmanager
-    def started(cls) -> Iterator["Warm"]:
+    def ready(cls) -> Iterator[Self]:
         """One for as long as the body takes."""
-        warm = cls()
-        try:
+        with cls.started(Path(__file__).with_name("warm.py")) as warm:
             yield warm
-        finally:
-            warm.close()
-
-    def close(self) -> None:
-        """End it; a child that still runs is killed."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        if self._process.poll() is None and self.child:
-            try:
-                os.kill(self.child, signal.SIGKILL)
-            except ProcessLookupError:
-                self.child = 0
-        self._process.wait(LONGEST_S)
-        self._process.stdout.close()
 
     def do(self, job: Mapping[str, Any]) -> Ended:
         """Do one job, to its end or its death."""
         self.begin(job)
         return self.end()
-
-    def begin(self, job: Mapping[str, Any]) -> int:
-        """Begin one job; returns the child's process number."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(job).encode() + b"\n")
-        self.child = self.hear()["pid"]
-        return self.child
 
     def end(self) -> Ended:
         """Hear the child until it has ended."""
@@ -182,18 +144,3 @@ class Warm:
                 raise AssertionError(f"the run ended before {event} {facts}: {said}")
             if said["event"] == event and all(said.get(key) == value for key, value in facts.items()):
                 return said
-
-    def hear(self) -> dict[str, Any]:
-        """The next line."""
-        assert self._process.stdout is not None
-        fd = self._process.stdout.fileno()
-        while b"\n" not in self._rest:
-            if not select.select([fd], [], [], LONGEST_S)[0]:
-                raise AssertionError("the run hangs")
-            got = os.read(fd, 1 << 16)
-            if not got:
-                raise AssertionError("the warm process is gone")
-            self._rest += got
-        line, _, self._rest = self._rest.partition(b"\n")
-        said: dict[str, Any] = json.loads(line)
-        return said

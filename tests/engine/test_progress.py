@@ -1,5 +1,6 @@
 import asyncio
 import io
+import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from rich.console import Console
 from safelight.devices.simulated.faults import Fault
 from safelight.engine import Plan, Request, RunResult, perform, plan_of
 from safelight.engine.aside import Aside
+from safelight.engine.console import SafeConsole
 from safelight.engine.display import LiveDisplay, PlainDisplay
 from safelight.engine.lines import Line, alarm, line_of, summary
 from safelight.engine.picture import Picture
@@ -222,10 +224,31 @@ def test_live_display_fits(plan: Plan, picture: Picture, width: int) -> None:
     display.draw()
     display.close()
     text = out.getvalue()
-    for words in ("normal", "left", "read out LDLS", "warm up Quartz", "10 of 55 s", "frames 0 of 12", "Quartz lit"):
+    for words in (
+        "normal",
+        "left, until 03:",
+        "stop: Ctrl-C",
+        "read out LDLS",
+        "warm up Quartz",
+        "10 of 55 s",
+        "frames 0 of 12",
+        "Quartz lit",
+    ):
         assert words in text
-    lines = "".join(part.split("m", 1)[-1] if part[:1].isdigit() else part for part in text.split("\033[")).split("\n")
-    assert all(len(line.rsplit("\r", 1)[-1]) <= width + 4 for line in lines)
+    assert all(len(line) < width for line in re.split(r"[\r\n]", re.sub(r"\033\[[\d;?]*[A-Za-z]", "", text)))
+
+
+@pytest.mark.parametrize(("rate", "words"), [(1.0, ", until 03:44"), (60.0, " (0:00:44 real)")])
+def test_how_long_is_told_for_whoever_waits(plan: Plan, picture: Picture, rate: float, words: str) -> None:
+    """At an observatory the end has a time of day; in hurried time, how long it takes on the wall."""
+    out = io.StringIO()
+    console = SafeConsole(file=out, force_terminal=True, width=80, color_system=None, legacy_windows=False)
+    picture.rate = rate
+    display = LiveDisplay(picture, lambda: at(10), console)
+    picture.hear(state(plan, "lamp-off/all", 0))
+    display.draw()
+    display.close()
+    assert f"left{words}" in out.getvalue()
 
 
 def test_nothing_is_shown_without_a_terminal() -> None:

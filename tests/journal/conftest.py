@@ -24,7 +24,7 @@ LAMPS = ("ARGON", "NEON", "LDLS", "QUARTZ", "HGNE", "XENON")
 @pytest.fixture(scope="session")
 def warm() -> Iterator[Warm]:
     """The warm process, which forks a child for each run."""
-    with Warm.started() as process:
+    with Warm.ready() as process:
         yield process
 
 

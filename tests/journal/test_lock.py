@@ -38,7 +38,7 @@ def journal(url: str) -> Iterator[Journal]:
 @pytest.fixture
 def other() -> Iterator[Warm]:
     """A second warm process, for runs beside each other."""
-    with Warm.started() as process:
+    with Warm.ready() as process:
         yield process
 
 

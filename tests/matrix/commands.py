@@ -1,88 +1,42 @@
 """Commands of `safelight` as processes, from a warm start: what they print, how they end, what the switch says."""
 
-import json
 import os
-import select
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
 from tests.matrix.bench import Disk, expected, frames_on, outlets
 from tests.matrix.wall import now, pause
+from tests.warm_process import WarmProcess
 
 __all__ = ["Command", "Commands", "Home"]
 
-LONGEST_S = 60.0
-"""What takes longer hangs."""
 _LOOK_S = 0.002
 
 
-class Commands:
+class Commands(WarmProcess):
     """The warm process; one command at a time."""
-
-    def __init__(self) -> None:
-        script = Path(__file__).with_name("warm_cli.py")
-        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error", "COLUMNS": "100"}
-        self._process = subprocess.Popen(
-            [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment
-        )
-        self._rest = b""
-        self.child = 0
 
     @classmethod
     @contextmanager
-    def warm(cls) -> Iterator["Commands"]:
+    def warm(cls) -> Iterator[Self]:
         """One for as long as the body takes."""
-        commands = cls()
-        try:
+        with cls.started(Path(__file__).with_name("warm_cli.py"), COLUMNS="100") as commands:
             yield commands
-        finally:
-            commands.close()
-
-    def close(self) -> None:
-        """End it; a command that still runs is killed."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        if self.child:
-            with suppress(ProcessLookupError):
-                os.kill(self.child, signal.SIGKILL)
-        self._process.wait(LONGEST_S)
-        self._process.stdout.close()
 
     def start(self, home: "Home", *words: str) -> "Command":
         """Start a command."""
-        assert self._process.stdin is not None
         job = {
             "words": words,
             "environment": {"SAFELIGHT_HOME": str(home.path)},
             "errors": str(home.place / "errors.txt"),
         }
-        self._process.stdin.write(json.dumps(job).encode() + b"\n")
-        self.child = int(self.hear()["pid"])
-        return Command(self, self.child)
-
-    def hear(self) -> dict[str, Any]:
-        """The next line of the command, or of the warm process."""
-        assert self._process.stdout is not None
-        fd = self._process.stdout.fileno()
-        while b"\n" not in self._rest:
-            if not select.select([fd], [], [], LONGEST_S)[0]:
-                raise AssertionError("the command hangs")
-            got = os.read(fd, 1 << 16)
-            if not got:
-                raise AssertionError("the warm process is gone")
-            self._rest += got
-        line, _, self._rest = self._rest.partition(b"\n")
-        said: dict[str, Any] = json.loads(line)
-        return said
+        return Command(self, self.begin(job))
 
 
 @dataclass

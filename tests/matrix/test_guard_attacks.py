@@ -19,12 +19,20 @@ NAMES = ("Argon", "Neon", "LDLS", "Quartz", "HgNe", "Xenon")
 
 
 class Switch:
-    """A power switch with one burning lamp; `refusals` is how often `off` fails before it obeys."""
+    """A power switch with one burning lamp.
 
-    def __init__(self, *, refusals: int = 0) -> None:
+    Attributes:
+        refusals: how often `off` fails before it obeys.
+        deaf: how often it does not let itself be read, for a wrong password.
+        looks: how often somebody wanted to read it.
+    """
+
+    def __init__(self, *, refusals: int = 0, deaf: int = 0) -> None:
         self.lamps: dict[str, LampState] = dict.fromkeys(NAMES, "off")
         self.lamps["Neon"] = "on"
         self.refusals = refusals
+        self.deaf = deaf
+        self.looks = 0
         self.heard: list[str] = []
 
     @property
@@ -51,6 +59,9 @@ class Switch:
 
     async def status(self) -> Mapping[str, LampState]:
         """What is."""
+        self.looks += 1
+        if self.looks <= self.deaf:
+            raise DeviceFailed("wrong password", device="lamps", verb="status")
         return dict(self.lamps)
 
 
@@ -73,6 +84,11 @@ class Story:
         self.answers, answer_fd = os.pipe()
         self.guard = Guard(self.order, switch, None, answer_fd, GuardBook(home, "story"), wall=clock)
         self.answer_fd = answer_fd
+
+    def told(self) -> list[Mapping[str, Any]]:
+        """What the guard has answered so far."""
+        os.set_blocking(self.answers, False)
+        return [message_of(line) for line in os.read(self.answers, 1 << 16).splitlines()]
 
     def burning(self) -> list[str]:
         """The lamps that burn."""
@@ -118,6 +134,80 @@ async def _dies(story: Story, reader: asyncio.StreamReader) -> None:
     reader.feed_data(LEASE)
     await story.clock.sleep(0.5)
     reader.feed_eof()
+
+
+def test_it_reads_the_lamps_when_it_starts(make: Make) -> None:
+    """Before any lamp is lit the guard has read the lamps, has told so, and has switched nothing."""
+    story = make(Switch())
+
+    async def script(story: Story, reader: asyncio.StreamReader) -> None:
+        await story.clock.sleep(0.1)
+        assert {"path": "lamps", "answers": True, "why": None} in story.told()
+        assert story.switch.looks == 1
+        assert story.switch.heard == []
+        reader.feed_data(b'{"relieved": true}\n')
+
+    story.play(script)
+
+
+def test_a_guard_that_cannot_read_tells_why(make: Make) -> None:
+    """A guard that can't read the lamps tries as often as safing, says why, and acts all the same when it must."""
+    tries = load_observatory("simulated").retries.of("safing").attempts
+    story = make(Switch(deaf=tries))
+
+    async def script(story: Story, reader: asyncio.StreamReader) -> None:
+        for _ in range(60):
+            await story.clock.sleep(0.5)
+            reader.feed_data(b'{"beat": 1}\n')
+        (told,) = (message for message in story.told() if "path" in message)
+        assert (told["path"], told["answers"]) == ("lamps", False)
+        assert "wrong password" in told["why"]
+        assert story.switch.looks == tries
+        await _dies(story, reader)
+
+    story.play(script)
+    assert story.burning() == []
+
+
+def test_a_path_that_comes_back_is_no_trouble(make: Make) -> None:
+    """A switch that answers at the third try is told as one that answers."""
+    story = make(Switch(deaf=2))
+
+    async def script(story: Story, reader: asyncio.StreamReader) -> None:
+        for _ in range(10):
+            await story.clock.sleep(0.5)
+            reader.feed_data(b'{"beat": 1}\n')
+        assert {"path": "lamps", "answers": True, "why": None} in story.told()
+        reader.feed_data(b'{"relieved": true}\n')
+
+    story.play(script)
+
+
+def test_a_lamp_that_the_switch_does_not_name(make: Make) -> None:
+    """A switch that answers and does not tell a lamp is told as such: that lamp could not be darkened by it."""
+    story = make(Switch())
+    del story.switch.lamps["Xenon"]
+
+    async def script(story: Story, reader: asyncio.StreamReader) -> None:
+        await story.clock.sleep(0.1)
+        assert {"path": "lamps", "answers": True, "why": "it does not tell Xenon"} in story.told()
+        reader.feed_data(b'{"relieved": true}\n')
+
+    story.play(script)
+
+
+def test_a_runner_that_dies_while_the_guard_looks(make: Make) -> None:
+    """The first look does not hold up a guard that has to act: the lamps are off although it can't be read yet."""
+    story = make(Switch(deaf=3))
+
+    async def script(story: Story, reader: asyncio.StreamReader) -> None:
+        reader.feed_data(LEASE)
+        reader.feed_eof()
+        await story.clock.sleep(0.01)
+        assert "Neon" in story.switch.heard
+
+    story.play(script)
+    assert story.burning() == []
 
 
 def test_a_killed_runner(make: Make) -> None:

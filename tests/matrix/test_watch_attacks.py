@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from safelight.devices import load_observatory
+from safelight.devices import Observatory, load_observatory
+from safelight.devices.simulated.faults import Fault
 from safelight.engine import Clock
 from safelight.engine.errors import GuardError
 from safelight.engine.guard import Order
@@ -23,12 +24,20 @@ LONGEST_S = 60.0
 class Story:
     """A watch with real guards."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *faults: Fault, second_path: bool = False) -> None:
         self.home = home
         self.told: list[str] = []
+        self.reasons: list[str] = []
         self.lost: list[str] = []
-        order = Order("story", home, load_observatory("simulated"), speed=100.0)
-        self.watch = Watch(order, Clock(), self.lost.append, lambda event, **_: self.told.append(event))
+        plain = load_observatory("simulated").model_dump(mode="json")
+        plain["lamps"]["second_path"] = {"driver": "simulated"} if second_path else None
+        order = Order("story", home, Observatory.model_validate(plain), speed=100.0, faults=faults)
+        self.watch = Watch(order, Clock(), self.lost.append, self._hear)
+
+    def _hear(self, event: str, **facts: Any) -> None:
+        self.told.append(event)
+        if "reason" in facts:
+            self.reasons.append(facts["reason"])
 
     def play(self, script: Callable[["Story"], Coroutine[Any, Any, None]]) -> None:
         """Start the guards, do what the script does, say goodbye."""
@@ -121,6 +130,52 @@ def test_none_can_be_had(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
         assert now() - began < 10
         monkeypatch.setattr("safelight.engine.watch._READY_S", 0.1)
         with pytest.raises(GuardError):
+            await story.watch.permit("Neon", 1000.0)
+
+    story.play(script)
+    assert len(story.lost) == 1
+
+
+def refusing(device: str) -> Fault:
+    """A path by which nothing can be read."""
+    return Fault.model_validate({"device": device, "verb": "status", "what": "error", "times": "forever"})
+
+
+def test_no_permission_from_guards_that_cannot_read(tmp_path: Path) -> None:
+    """Guards that can't read the lamps permit none; the run is told why at once, without waiting for a lamp."""
+    story = Story(tmp_path, refusing("lamps"))
+
+    async def script(story: Story) -> None:
+        await story.until(lambda: bool(story.lost))
+        with pytest.raises(GuardError, match=r"can't read the lamps: the first path: .*refused"):
+            await story.watch.permit("Neon", 1000.0)
+
+    story.play(script)
+    assert len(story.lost) == 1
+    assert story.told.count("guard.path.failed") == 1
+
+
+@pytest.mark.parametrize("broken", ["lamps", "second_lamps"])
+def test_one_path_is_enough(tmp_path: Path, broken: str) -> None:
+    """Guards that can read the lamps by one of two paths permit them; that the other fails is told once."""
+    story = Story(tmp_path, refusing(broken), second_path=True)
+
+    async def script(story: Story) -> None:
+        await story.watch.permit("Neon", 1000.0)
+        await story.until(lambda: bool(story.reasons))
+
+    story.play(script)
+    assert story.lost == []
+    name = {"lamps": "the first path", "second_lamps": "the second path"}[broken]
+    assert [reason.startswith(f"{name}: ") for reason in story.reasons] == [True]
+
+
+def test_neither_path(tmp_path: Path) -> None:
+    """Guards that can read the lamps by neither of two paths permit none, and both reasons are told."""
+    story = Story(tmp_path, refusing("lamps"), refusing("second_lamps"), second_path=True)
+
+    async def script(story: Story) -> None:
+        with pytest.raises(GuardError, match=r"the first path: .*the second path: "):
             await story.watch.permit("Neon", 1000.0)
 
     story.play(script)

@@ -112,8 +112,8 @@ def test_it_tells_what_was_asked_and_what_went_wrong(ran: Any, page: Page) -> No
 
 
 def test_both_segments_are_drawn(ran: Any, html: str) -> None:
-    """There is a picture in time for each segment, and one graph."""
-    assert html.count('class="safelight"') == 3
+    """There is a picture in time for each segment, a graph of the whole, and one of each segment."""
+    assert html.count('class="safelight"') == 5
     assert ">segment 1</text>" in html
     assert ">segment 2</text>" in html
     told = ran.told

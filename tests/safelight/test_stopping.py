@@ -109,7 +109,7 @@ def test_one_run_at_a_time(inside: Inside, home: Path, lamp_run: Callable[..., A
     assert inside("lamps", "off", "Neon").output == "Neon off\n"
     assert [event["run"] for event in lamp_events(home, who="hand")] == [name]
     assert "Neon read back as off" not in inside("show").stdout
-    assert "by hand (safelight lamps off)" in inside("show").stdout
+    assert "by hand: safelight lamps off (" in inside("show").stdout
     assert inside("abort").exit_code == 0
     assert run.end() == 4
 

@@ -49,6 +49,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A headless Chromium with an empty profile."""
     found = shutil.which("chromium")
     if found is None:
+        # A page that nobody has looked at is no page that works: where everything is to be tested, it fails.
         words = "the page is tested in Debian's chromium (`apt-get install chromium`), which is not here"
         pytest.fail(words) if os.environ.get("CI") == "true" else pytest.skip(words)
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where there is a browser

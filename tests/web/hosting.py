@@ -8,15 +8,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-SHORT = "name: short\nbiases: {count: 1}\nlamps: {Quartz: {warmup: 20, exposure_time: 160}}\n"
-"""A bias and a flat: some four minutes, most of them with a lamp on."""
+from safelight.engine.hands import the_journal
+from safelight.engine.journal import Journal
+from safelight.engine.runlist import run_entries
 
-LONG = SHORT.replace("160", "1500")
+SHORT = "name: short\nbiases: {count: 1}\nlamps: {Quartz: {warmup: 20, exposure_time: 110}}\n"
+"""A bias and a flat: some three minutes, most of them with a lamp on."""
+
+LONG = SHORT.replace("110", "1500")
 """Goes on until somebody ends it."""
 
 
@@ -61,10 +65,15 @@ class Server:
         return {lamp: outlet["state"] for lamp, outlet in json.loads(text)["outlets"].items()}
 
     def runs(self) -> list[dict[str, Any]]:
-        """The runs as the command line tells them."""
-        command = [sys.executable, "-m", "safelight", "runs", "--home", str(self.home), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-        return list(json.loads(done.stdout)["runs"])
+        """The runs as the journal has them, the newest first."""
+        url = the_journal(self.home, None)
+        if url is None:
+            return []
+        journal = Journal(url, create=False)
+        try:
+            return [asdict(entry) for entry in run_entries(journal)]
+        finally:
+            journal.close()
 
     def kill(self) -> None:
         """End it the hard way."""

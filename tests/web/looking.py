@@ -4,6 +4,7 @@ from typing import Any
 
 UNKNOWN = '#lamps li[data-state="unknown"]'
 OFF = '#lamps li[data-state="off"]'
+DRAWN = "document.getElementById('frame-image').naturalWidth > 100"
 ON = '#lamps li[data-state="on"]'
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from safelight.engine import Request, VirtualClock, perform
 from safelight.engine.chronicle import chronicle
 from safelight.engine.clock import Clock
 from safelight.engine.journal import Journal, default_url
+from safelight.engine.lock import Owner
 from safelight.web.account import Account, account_of
 from safelight.web.lamp_watch import LampWatch, Seen, _seen
-from safelight.web.lanes import _folded
+from safelight.web.lanes import _folded, timeline
 from safelight.web.pictures import NoPicture, frame_file, picture_of
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -75,6 +77,24 @@ def test_the_timeline_has_a_lane_for_each_lamp_that_burnt(account: Account) -> N
     lanes = {lane["name"]: lane["bars"] for lane in account.facts["timeline"]["lanes"]}
     assert len(lanes["lamp Quartz"]) == 1
     assert all(bar["to"] >= bar["from"] for bars in lanes.values() for bar in bars)
+
+
+def test_what_is_still_to_come_is_drawn_where_it_will_be(account: Account) -> None:
+    """Of a run that is 100 s late, everything that is planned stands 100 s later, and nothing of it in the past."""
+    story, outlook = account.story, account.outlook
+    began = story.segments[-1]["started"]
+    at_work = next(row for row in story.states if row["kind"] == "lamp-warmup")
+    late = datetime.fromisoformat(began) + timedelta(seconds=outlook.slots[at_work["state"]].start_s + 100)
+    states = (*story.states[: at_work["number"] - 1], {**at_work, "intended": late.isoformat(), "ended": None})
+    segments = ({**story.segments[0], "ended": None, "outcome": None},)
+    owner = Owner("small", story.page.run, "host", 1, "now", began, began)
+    going = replace(story, owner=owner, states=states, segments=segments, lamp_events=())
+    lanes = timeline(going, outlook)["lanes"]
+    planned = {bar["words"]: bar for lane in lanes for bar in lane["bars"] if bar["how"] == "planned"}
+    slot = outlook.slots["expose/Quartz-5s-001"]
+    assert planned["expose Quartz-5s-001"]["from"] == pytest.approx(slot.start_s + 100, abs=0.5)
+    now_s = outlook.slots[at_work["state"]].start_s + 100
+    assert all(bar["from"] >= now_s for bar in planned.values())
 
 
 def test_the_log_tells_states_and_frames_in_order(account: Account) -> None:

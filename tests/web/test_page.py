@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from safelight.engine import look_back
 from tests.web.hosting import LONG, SHORT, Server, wait_for
-from tests.web.looking import OFF, ON, begin
+from tests.web.looking import DRAWN, OFF, ON, begin
+
+WHO = "the web page (from 127.0.0.1; "
 
 
 @pytest.fixture
@@ -36,19 +39,24 @@ def test_a_run_is_started_watched_aborted_and_resumed_to_its_end(controlled: Any
     page.wait_for_selector(f"{OFF} >> nth=5")
     assert set(server.outlets().values()) == {"off"}
     page.wait_for_selector("#run-facts:has-text('was aborted')")
+    page.wait_for_selector(f"#log li:has-text('asked for by {WHO}')")
+    page.wait_for_selector(f"#log li:has-text('abort asked for by {WHO}')")
     page.click("#resume")
     page.wait_for_selector("button.abort")
     page.wait_for_selector("#run-facts:has-text('is done: 2 of 2 frames')")
     page.wait_for_selector("#idle")
     assert set(server.outlets().values()) == {"off"}
     assert [(run["status"], run["frames"]) for run in server.runs()[:1]] == [("done", 2)]
+    told = look_back(home=server.home)
+    assert [row["word"] for row in told.requests] == ["start", "abort", "resume"]
+    assert all(row["who"].startswith(WHO) for row in told.requests)
 
 
 def test_the_latest_frame_is_shown_with_its_spectrum(controlled: Any, server: Server) -> None:
     """A frame that has come onto the disk is drawn, found through the journal."""
     begin(controlled, "name: one\nbiases: {count: 1}\n")
     controlled.wait_for_selector("#frame-name:has-text('bias-001')")
-    controlled.wait_for_function("document.getElementById('frame-image').naturalWidth > 100")
+    wait_for(lambda: controlled.evaluate(DRAWN))
     controlled.wait_for_selector("#spectrum polyline")
     controlled.wait_for_selector("#run-facts:has-text('is done')")
     assert server.runs()[0]["frames"] == 1
@@ -74,6 +82,8 @@ def test_lamps_off_works_while_a_run_lights_them(controlled: Any, server: Server
     controlled.wait_for_selector(f"{OFF} >> nth=5")
     assert set(server.outlets().values()) == {"off"}
     assert server.runs()[0]["status"] == "aborted"
+    controlled.wait_for_selector(f"#log li:has-text('by hand: {WHO}')")
+    controlled.wait_for_selector(f"#log li:has-text('abort asked for by {WHO}')")
 
 
 def test_a_watcher_without_the_token_is_asked_for_it(page: Any, server: Server) -> None:

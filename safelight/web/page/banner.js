@@ -33,6 +33,6 @@ function journalTrouble(tick, fresh) {
 
 function help(tick, trouble) {
   if (!trouble) return "";
-  const home = tick ? ` --home ${tick.home}` : "";
-  return `Runs go on without it, and so do the guards. On the machine itself: safelight lamps status${home}`;
+  const command = tick?.by_hand.status ?? "safelight lamps status";
+  return `Runs go on without it, and so do the guards. On the machine itself: ${command}`;
 }

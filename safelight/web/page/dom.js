@@ -1,6 +1,11 @@
-// Making elements. Text is always set as text: whatever a name contains, it is never read as markup.
+// Making elements. Text is always set as text: whatever a name contains, it is never read as markup. What can't be seen,
+// or turns the direction of writing, has a sign in its place: no name makes the words beside it say something else.
 
 const SVG = "http://www.w3.org/2000/svg";
+
+const UNSEEN = /[^\P{C}\n\t]|[\p{Zl}\p{Zp}]/gu;
+
+export const legible = (words) => String(words).replace(UNSEEN, "\uFFFD");
 
 export const byId = (id) => document.getElementById(id);
 
@@ -15,9 +20,9 @@ export function svg(tag, facts = {}, ...children) {
 function fill(element, facts, children) {
   for (const [name, value] of Object.entries(facts)) {
     if (value === null || value === undefined || value === false) continue;
-    if (name === "text") element.textContent = value;
+    if (name === "text") element.textContent = legible(value);
     else if (name === "on") for (const [event, act] of Object.entries(value)) element.addEventListener(event, act);
-    else element.setAttribute(name, value === true ? "" : String(value));
+    else element.setAttribute(name, value === true ? "" : name === "value" ? String(value) : legible(value));
   }
   element.append(...children.filter((child) => child !== null));
   return element;
@@ -25,7 +30,8 @@ function fill(element, facts, children) {
 
 // Set a text only where it has changed, so that screen readers are not told the same again.
 export function say(element, words) {
-  if (element.textContent !== words) element.textContent = words;
+  const clean = legible(words);
+  if (element.textContent !== clean) element.textContent = clean;
 }
 
 export function show(element, visible) {

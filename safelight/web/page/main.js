@@ -2,7 +2,7 @@
 
 import { warn } from "./banner.js";
 import { change, checkToken, showControl, takeToken, toggleControl } from "./control.js";
-import { byId, clockFace, el, replace, say, show, timeOf } from "./dom.js";
+import { byId, clockFace, el, legible, replace, say, show, timeOf } from "./dom.js";
 import { Feed } from "./feed.js";
 import { lampViews, showLamps, summary } from "./lamps.js";
 import { drawLog, showLog, showRuns } from "./log.js";
@@ -65,7 +65,7 @@ function headline(views, believed) {
   const going = tick.going[0];
   const what = going && believed.journal ? `${going.sequence} ${going.good}/${going.asked}` : "safelight";
   const head = !believed.lamps ? "OLD DATA · " : tone === "off" ? "" : `${words} · `;
-  const whole = head + what;
+  const whole = legible(head + what);
   if (document.title !== whole) document.title = whole;
 }
 
@@ -121,12 +121,13 @@ async function lampsOff() {
 }
 
 function outcome(found) {
-  if (found === null) return ["Nothing was sent: the token is needed. On the machine itself: safelight lamps off", "bad"];
+  const byHand = `On the machine itself: ${tick?.by_hand.off ?? "safelight lamps off"}`;
+  if (found === null) return [`Nothing was sent: the token is needed. ${byHand}`, "bad"];
   const also = found.aborted?.length ? ` Aborting ${found.aborted.join(", ")}.` : "";
   if (found.ok) return [`All lamps off, as read back (${new Date().toISOString().slice(11, 19)} UTC).${also}`, "good"];
   const bad = Object.entries(found.lamps ?? {}).filter(([, state]) => state !== "off").map(([lamp, state]) => `${lamp} ${state}`);
   const why = [found.error, found.abort_error, bad.join(", ")].filter(Boolean).join("; ");
-  return [`NOT CONFIRMED OFF: ${why}.${also} On the machine itself: safelight lamps off`, "bad"];
+  return [`NOT CONFIRMED OFF: ${why}.${also} ${byHand}`, "bad"];
 }
 
 // A page that has failed must not look as if it knew anything.

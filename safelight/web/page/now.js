@@ -1,6 +1,6 @@
 // What goes on at this moment: a card for each run, with its progress, the time left and what stops it.
 
-import { brief, byId, clockFace, el, replace, say, show } from "./dom.js";
+import { brief, byId, clockFace, el, legible, replace, say, show, timeOf } from "./dom.js";
 
 const cards = new Map();
 
@@ -14,7 +14,7 @@ export function showNow(tick, runs, believed, act) {
   if (wanted.length !== place.children.length || wanted.some((root, at) => root !== place.children[at])) {
     replace(place, ...wanted);
   }
-  for (const one of going) update(cards.get(one.run), one, believed);
+  for (const one of going) update(cards.get(one.run), one, tick, believed);
 }
 
 let nothing;
@@ -48,10 +48,10 @@ function card(run, act) {
   return made;
 }
 
-function update(made, one, believed) {
+function update(made, one, tick, believed) {
   say(made.headline, `${believed ? "Running" : "Was running"}: ${one.sequence} — ${one.good} of ${one.asked} frames`);
   say(made.left, left(one, believed));
-  say(made.fast, believed ? fast(one) : "");
+  say(made.fast, believed ? fast(one, tick.time) : "");
   const whole = (one.elapsed_s ?? 0) + (one.left_s ?? 0);
   made.bar.value = one.left_s === null || !whole ? (1000 * one.good) / one.asked : (1000 * one.elapsed_s) / whole;
   const words = { abort: "Abort has been asked for: lamps off first.", pause: "Pause has been asked for: it ends after the frame in progress." };
@@ -69,10 +69,13 @@ function left(one, believed) {
   return believed ? `${clockFace(one.left_s)} left${end}` : `${clockFace(one.left_s)} left when last heard of`;
 }
 
-function fast(one) {
-  if (!(one.rate > 1) || one.left_s === null) return "";
+function fast(one, time) {
+  if (one.left_s === null) return "";
+  if (!(one.rate > 1)) return `Until ${timeOf(new Date(Date.parse(time) + one.left_s * 1000).toISOString()).slice(0, 5)} UTC.`;
   return `The instrument is simulated, ${one.rate} times faster than real: ${brief(one.left_s / one.rate)} from now.`;
 }
+
+const minutes = (seconds) => clockFace(seconds).replace(/^0:/, "");
 
 const row = () => el("li", {}, el("span", { class: "what" }), el("progress", {}), el("span", { class: "fine" }));
 
@@ -81,6 +84,6 @@ function fill(item, state) {
   say(what, state.words + (state.attempt > 1 ? ` (try ${state.attempt})` : ""));
   bar.max = Math.max(state.expected_s, 0.1);
   bar.value = Math.min(state.seconds, bar.max);
-  bar.setAttribute("aria-label", state.words);
-  say(time, state.expected_s ? `${brief(state.seconds)} of ${brief(state.expected_s)}` : brief(state.seconds));
+  bar.setAttribute("aria-label", legible(state.words));
+  say(time, state.expected_s ? `${minutes(state.seconds)} of ${minutes(state.expected_s)}` : brief(state.seconds));
 }

@@ -1,6 +1,6 @@
 // The run that is looked at: what was asked, how far it is, its blocks and its latest frame.
 
-import { byId, el, replace, say, show, svg, timeOf } from "./dom.js";
+import { byId, el, legible, replace, say, show, svg, timeOf } from "./dom.js";
 
 const ICONS = { done: "✓", begun: "◐", waiting: "·" };
 const STATUS = {
@@ -64,7 +64,7 @@ async function draw(run, frame, file) {
   const image = byId("frame-image");
   const trouble = byId("frame-trouble");
   say(trouble, "");
-  image.alt = `${frame.frame}, file ${frame.files[file]}`;
+  image.alt = legible(`${frame.frame}, file ${frame.files[file]}`);
   image.onerror = () => say(trouble, "This frame can't be shown: is its file still there?");
   image.src = `/api/frame/picture?${query}`;
   try {

@@ -66,8 +66,10 @@ function axis(span, height) {
   const marks = [];
   for (let at = 0; at <= span; at += step) {
     const x = (LABEL + at * scale).toFixed(1);
+    // The last one ends where the picture does.
+    const end = span - at < 0.6 * step ? " end" : "";
     marks.push(svg("line", { class: "rule", x1: x, x2: x, y1: 0, y2: height - AXIS }),
-      svg("text", { class: "axis", x, y: height - 6, text: clockFace(at) }));
+      svg("text", { class: `axis${end}`, x, y: height - 6, text: clockFace(at) }));
   }
   return marks;
 }

@@ -1,0 +1,143 @@
+"""A run in a notebook: bars, lamps and how to stop it, drawn anew in one place; below them what has happened."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import copy_context
+from datetime import datetime
+from html import escape
+from typing import Any
+
+from safelight.engine.lines import Line
+from safelight.engine.picture import Picture
+from safelight.engine.wording import clock_face
+
+__all__ = ["NotebookDisplay", "cell_output"]
+
+_LINES = 12
+"""So many lines stay in sight while the run goes on."""
+_KEPT = 500
+_EVERY = 5
+"""Every so many looks the bars are drawn anew: a notebook is slower than a terminal."""
+_SIGNS = {"good": "✓", "warning": "!", "bad": "✗"}
+_LIT = "background:#f0b429;color:#241a00;font-weight:bold;padding:0 .3em"
+_ALARM = "background:#b00020;color:#fff;font-weight:bold;padding:.5em"
+_CELL = "text-align:left;padding:.1em .6em"
+
+Show = Callable[[Mapping[str, str]], Any]
+"""Shows a bundle of media type -> content, always in the same place."""
+
+
+class NotebookDisplay:
+    """Shows one run in the output of a cell.
+
+    Args:
+        picture: what is shown.
+        now: the observatory's time.
+        show: the cell's output.
+    """
+
+    def __init__(self, picture: Picture, now: Callable[[], datetime], show: Show) -> None:
+        self._picture, self._now, self._show = picture, now, show
+        self._lines: deque[Line] = deque(maxlen=_KEPT)
+        self._shout: list[str] = []
+        self._looks = 0
+        self._fresh = True
+
+    def say(self, line: Line) -> None:
+        """Show one line with the next drawing; states show in the bars already."""
+        if line.tone == "quiet":
+            return
+        self._lines.append(line)
+        self._fresh = True
+        if self._picture.finished:
+            self._draw()
+
+    def draw(self) -> None:
+        """Draw anew, where something was said or enough time has gone by."""
+        self._looks += 1
+        if self._fresh or self._looks >= _EVERY:
+            self._draw()
+
+    def shout(self, lines: Sequence[str]) -> None:
+        """A red box above everything."""
+        self._shout = list(lines)
+        self._draw()
+
+    def close(self) -> None:
+        """Nothing: the last drawing stays in the notebook."""
+
+    def _draw(self) -> None:
+        if self._picture.began is None and not self._lines:
+            return
+        self._looks, self._fresh = 0, False
+        html = "".join(_parts(self._picture, self._now(), self._lines, self._shout))
+        words = "\n".join([*self._shout, *(f"{line.stamp}  {line.text}".lstrip() for line in self._lines)])
+        self._show({"text/html": f"<div>{html}</div>", "text/plain": words})
+
+
+def _parts(picture: Picture, now: datetime, lines: Sequence[Line], shout: Sequence[str]) -> Iterator[str]:
+    if shout:
+        yield f'<div role="alert" style="{_ALARM}">{"<br>".join(map(escape, shout))}</div>'
+    if picture.began is not None and not picture.finished:
+        yield f"<table>{''.join(_bars(picture, now))}</table>"
+        yield f"<div>{_lamps(picture, now)}</div>"
+        yield f"<div><i>{escape(_stop(picture))}</i></div>"
+        lines = list(lines)[-_LINES:]
+    yield f'<table style="font-size:90%">{"".join(map(_line, lines))}</table>'
+
+
+def _bars(picture: Picture, now: datetime) -> Iterator[str]:
+    elapsed_s, left_s = picture.elapsed_s(now), picture.left_s(now)
+    yield _bar(f"<b>{escape(picture.sequence)}</b>", elapsed_s, elapsed_s + left_s, f"<b>{clock_face(left_s)} left</b>")
+    for active in picture.active(now):
+        again = f" (try {active.attempt})" if active.attempt > 1 else ""
+        done = f"{active.seconds:.0f} of {active.expected_s:.0f} s"
+        yield _bar(escape(active.words) + again, active.seconds, active.expected_s, done)
+
+
+def _bar(words: str, done: float, whole: float, told: str) -> str:
+    bar = f'<progress value="{min(done, whole):.1f}" max="{max(whole, 0.1):.1f}" style="width:16em"></progress>'
+    return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in (words, bar, told)) + "</tr>"
+
+
+def _lamps(picture: Picture, now: datetime) -> str:
+    bad = f", {picture.bad} bad" if picture.bad else ""
+    lit = [
+        f'<span style="{_LIT}">{escape(lamp)}</span> lit {clock_face((now - since).total_seconds())}'
+        for lamp, since in picture.lit.items()
+    ]
+    return f"frames {picture.frames} of {picture.asked}{bad}; lamps: {', '.join(lit) or 'all off'}"
+
+
+def _stop(picture: Picture) -> str:
+    if picture.safing:
+        return "Safing: all lamps off, read back; this can't be interrupted."
+    return picture.stopping or "To stop it: interrupt the kernel. The lamps go off first, and it can be resumed."
+
+
+def _line(line: Line) -> str:
+    sign, weight = _SIGNS.get(line.tone, ""), "bold" if line.tone == "bad" else "normal"
+    words = "<br>".join(map(escape, line.text.split("\n")))
+    time = f'<td style="{_CELL};vertical-align:top;opacity:.7">{escape(line.stamp)}</td>'
+    told = f'<td style="{_CELL};font-weight:{weight};white-space:pre-wrap">{words}</td>'
+    return f'<tr>{time}<td style="vertical-align:top">{sign}</td>{told}</tr>'
+
+
+def cell_output() -> Show:
+    """The output of the cell that runs now; can be used from one thread, whichever.
+
+    A thread of its own knows nothing of cells: what is shown there would land in whichever runs by then.
+    """
+    from IPython.display import display  # noqa: PLC0415 - only in notebooks
+
+    context = copy_context()
+    handle: Any = None
+
+    def show(bundle: Mapping[str, str]) -> None:
+        nonlocal handle
+        if handle is None:
+            handle = context.run(display, dict(bundle), raw=True, display_id=True)
+        else:
+            context.run(handle.update, dict(bundle), raw=True)
+
+    return show

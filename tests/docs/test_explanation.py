@@ -1,0 +1,76 @@
+"""Numbers that the explanations tell are those of the code."""
+
+from itertools import pairwise
+
+import pytest
+
+from safelight.devices import Observatory, load_observatory
+from safelight.engine import Plan, darkness, guard, lock, make_plan, segment, site_of
+from safelight.sequences import load
+from tests.docs.blocks import DOCS
+
+
+def page(name: str) -> str:
+    """The words of a page, on one line."""
+    return " ".join((DOCS / "explanation" / name).read_text(encoding="utf-8").split())
+
+
+@pytest.fixture
+def observatory() -> Observatory:
+    """The simulated one."""
+    return load_observatory("simulated")
+
+
+def planned(name: str, observatory: Observatory) -> Plan:
+    """A sequence of the library."""
+    return make_plan(load(name, site_of(observatory)), observatory)
+
+
+def test_patience_is_as_told(observatory: Observatory) -> None:
+    """Rounds, heartbeats and second looks are those that the promises speak of."""
+    words = page("promise.md")
+    assert "six in the shipped observatories" in words
+    assert {load_observatory(name).retries.of("safing").attempts for name in ("simulated", "lvm")} == {6}
+    assert f"after {observatory.guard.silence_s:g} s without a heartbeat" in words
+    assert f"once more {darkness._LATE_S:g} s later, and the guards look for a minute longer" in words
+    assert f"`watch_s` ({observatory.lamps.watch_s:g} s)" in words
+    assert "a fifth too little" in words
+    assert observatory.fibsel is not None
+    assert observatory.fibsel.dwell_tolerance == 0.2
+    assert "cut off from it for a minute" in words
+    assert segment._LINGER_S == guard._LATE_S == lock._SILENT_S == 60.0
+
+
+def test_the_price_of_a_light_tight_shutter_is_as_told(observatory: Observatory) -> None:
+    """Beside the long dark of `normal` LDLS burns for as long as the page says."""
+    shutters = observatory.spectrographs.model_copy(update={"light_tight_shutter": True})
+    tight = observatory.model_copy(update={"spectrographs": shutters})
+    minutes = [planned("normal", site).schedule.lamp_on_s["LDLS"] / 60 for site in (tight, observatory)]
+    assert f"LDLS burns for {minutes[0]:.1f} minutes instead of {minutes[1]:.1f}" in page("overlap.md")
+
+
+def test_the_critical_path_is_as_told(observatory: Observatory) -> None:
+    """In `normal` six read-outs, the slew and the mask's move lie beside something longer, and nothing else does."""
+    plan = planned("normal", observatory)
+    lanes = [slot for slot in plan.schedule.slots if slot.lane != "run" and slot.state.kind in ("readout", "point")]
+    beside = [
+        slot.state.id for slot in lanes if slot.lane.startswith(("handover", "overlap")) and "darks" not in slot.lane
+    ]
+    assert sum(name.startswith("readout") for name in beside) == 6
+    assert sum(name.startswith("point") for name in beside) == 1
+    assert "Six read-outs, the slew and the mask's moves" in page("overlap.md")
+
+
+def test_the_sweep_that_forgets_its_moves_is_as_told(observatory: Observatory) -> None:
+    """An open-loop sweep of `demo` lights nine fibres fully, one for 3 s and two not at all; ours lights all alike."""
+    sweep = planned("demo", observatory).expansion.frames[-1].sweep
+    assert sweep is not None
+    assert observatory.fibsel is not None
+    site, left_s, lit = site_of(observatory), 120.0, []
+    moves = [0.0, *(site.move_s(one, other) for one, other in pairwise(sweep.fibres))]
+    for move_s in moves:
+        lit.append(max(0.0, min(10.0, left_s - move_s)))
+        left_s -= move_s + 10.0
+    assert [round(seconds) for seconds in lit] == [10] * 9 + [3, 0, 0]
+    assert f"the moves take {sum(moves):.0f} s" in page("overlap.md")
+    assert f"{sweep.dwell_s[0]:.1f} s for each of the twelve" in page("overlap.md")
