@@ -11,7 +11,7 @@ copyright = f"{author}; BSD-3-Clause"  # noqa: A001 - Sphinx calls it so
 version = release = __version__
 
 extensions = ["myst_parser"]
-exclude_patterns = ["tables", "README.md"]
+exclude_patterns = ["tables"]
 myst_heading_anchors = 4
 nitpicky = True
 
@@ -35,9 +35,10 @@ html_theme_options = {
 
 
 def _widen(_app: Sphinx, page: nodes.document) -> None:
-    """Let every picture fill its column; Sphinx makes one with a width a link to the whole picture."""
+    """Let drawings fill their column; Sphinx makes a picture with a width a link to the whole of it."""
     for image in page.findall(nodes.image):
-        image["width"] = "100%"
+        if image["uri"].endswith(".svg"):
+            image["width"] = "100%"
 
 
 def setup(app: Sphinx) -> None:

@@ -1,7 +1,8 @@
 """An exposure that may still be in the spectrographs after its runner died: which one, and whether it can be used."""
 
 import json
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,12 +43,12 @@ def pending_exposure(
     return _adopt(exposure, row, seen, number) if usable or _waiting(exposure, row, activities) else None
 
 
-def _being_read(activities: Set[str]) -> bool:
+def _being_read(activities: AbstractSet[str]) -> bool:
     """Whether the dead runner's own read-out goes on in the spectrographs; its header was sent with it."""
     return "reading" in activities and activities <= {"reading", "idle"}
 
 
-def _waiting(exposure: Exposure, row: Mapping[str, Any], activities: Set[str]) -> bool:
+def _waiting(exposure: Exposure, row: Mapping[str, Any], activities: AbstractSet[str]) -> bool:
     """Whether a charge waits, or will soon, that can be read out with a true header."""
     if exposure.sweep:
         # Where the mask stood, and for how long, was known to the dead runner alone: the header could not say it.

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import yaml
 from astropy.io import fits
 
+from safelight.engine.guardbook import guards
 from tests.clu.bench import Bench
 
 __all__ = ["LAMPS", "Night", "now"]
@@ -71,6 +73,14 @@ class Night:
         os.kill(self._process.pid, signal.SIGKILL)
         self._process.communicate()
 
+    def sweep_up(self) -> None:
+        """End what may still be there: a run after a failed test, guards that look out for late commands."""
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+        for guard in guards(self.folder / "home"):
+            with suppress(ProcessLookupError):
+                os.kill(guard["pid"], signal.SIGKILL)
+
     def _start(self, *words: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "safelight", *words, "--home", str(self.folder / "home"), "--json"],
@@ -97,6 +107,15 @@ class Night:
     def until_integrating(self, frame: str = "", wait_s: float = 60.0) -> None:
         """Until the run's log says that a frame integrates."""
         self.until(lambda: f'"expose/{frame}' in self.log(), wait_s, running=True)
+
+    def until_reading_out(self, frame: str, wait_s: float = 60.0) -> None:
+        """Until the actors have begun to read a frame out."""
+        self.until(lambda: f'"readout/{frame}' in self.log(), wait_s, running=True)
+        time.sleep(0.5)  # noqa: TID251 - the command is on its way
+
+    def written(self) -> int:
+        """How many files the actors have written, for whomever."""
+        return len(list(self.bench.data.glob("*/*.fits.gz")))
 
     def until(self, met: Callable[[], bool], wait_s: float, *, running: bool = False) -> float:
         """Look until it is so, while the run goes on where it has to; returns how long that took, s."""

@@ -268,20 +268,29 @@ def test_spectrograph_actor_killed_in_mid_exposure(bench: Bench, tmp_path: Path,
     run(scene())
 
 
-def test_broker_stopped_with_a_lamp_on(bench: Bench, tmp_path: Path, run: Run) -> None:
-    """Without a broker every lamp is darkened by the second path, in seconds."""
+def test_broker_stopped_and_started_in_mid_command(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """The ON was obeyed and its answer lost: unknown; dark by the second path in seconds; never sent again."""
+    bench.hardware.switch.slow_s = 0.3
 
     async def scene() -> None:
         async with connected(bench, tmp_path) as devices:
-            await devices.lamps.on("Argon")
+            lighting = asyncio.create_task(devices.lamps.on("Argon"))
+            while not bench.hardware.switch.lit():
+                await CLOCK.sleep(0.02)
             bench.broker.kill()
+            with pytest.raises(DeviceUnknown):
+                await lighting
+            bench.hardware.switch.slow_s = 0.0
             began = CLOCK.now()
             lamps = await safing_on(devices, bench.observatory()).all_lamps()
             assert set(lamps.values()) == {"off"}
             assert CLOCK.now() - began < 6.0
+            await CLOCK.in_thread(bench.revive)
+            assert set((await devices.lamps.status()).values()) == {"off"}
 
     run(scene())
     assert bench.hardware.switch.lit() == set()
+    assert [lamp for lamp, on in bench.hardware.switch.switched if on] == ["Argon"]
 
 
 def test_broker_stopped_in_mid_exposure(bench: Bench, tmp_path: Path, run: Run) -> None:

@@ -55,8 +55,8 @@ class Terminal:
         )
         os.close(output)
         os.close(status)
-        # Each command in a group of its own, as where somebody types.
-        self._type("set -m")
+        # As where somebody types: each command in a group of its own, and Ctrl-C does not end the shell.
+        self._type("set -m; trap : INT")
 
     @property
     def folder(self) -> Path:
@@ -71,7 +71,9 @@ class Terminal:
         script.write_text(command + "\n", encoding="utf-8")
         self.going, self._read = command, b""
         # In the shell itself: what it changes stays. `$?` is as the command before has left it.
-        self._type(f"(exit {self._code}); . '{script}' </dev/null 2>&1 {_STATUS}>&-; echo $? >&{_STATUS}")
+        self._type(f"(exit {self._code}); . '{script}' </dev/null 2>&1 {_STATUS}>&-")
+        # On a line of its own: Ctrl-C breaks off the line.
+        self._type(f"echo $? >&{_STATUS}")
 
     def run(self, command: str) -> Ended:
         """Type a command, and wait for its end."""
@@ -96,17 +98,20 @@ class Terminal:
         return Ended(self._code, self.printed)
 
     def interrupt(self) -> None:
-        """Press Ctrl-C, once there is something to interrupt."""
-        while not self._children() and not self._told:
+        """Press Ctrl-C, once there is a program to interrupt: what is still the shell would only be told so."""
+        while not self._told and not any(_program(child) not in ("", "bash") for child in self._children()):
             self._look(time.monotonic() + 0.05)  # noqa: TID251 - the same
         self._signal(signal.SIGINT)
 
     def close(self) -> None:
-        """Close the window; whatever still runs in it is ended."""
+        """Close the window; whatever still runs in it, or is about to, is ended."""
         self._signal(signal.SIGKILL)
         assert self._shell.stdin is not None
         self._shell.stdin.close()
-        self._shell.wait(PATIENCE_S)
+        while self._shell.poll() is None:
+            self._signal(signal.SIGKILL)
+            with suppress(subprocess.TimeoutExpired):
+                self._shell.wait(0.05)
         os.close(self._output)
         os.close(self._status)
 
@@ -122,8 +127,10 @@ class Terminal:
 
     def _children(self) -> list[int]:
         """The leaders of what the shell has started; each command has a group of its own."""
-        words = Path(f"/proc/{self._shell.pid}/task/{self._shell.pid}/children").read_text(encoding="ascii")
-        return [int(word) for word in words.split()]
+        with suppress(OSError):
+            words = Path(f"/proc/{self._shell.pid}/task/{self._shell.pid}/children").read_text(encoding="ascii")
+            return [int(word) for word in words.split()]
+        return []
 
     def _signal(self, number: signal.Signals) -> None:
         for child in self._children():
@@ -139,3 +146,11 @@ class Terminal:
         elif self._status in ready:
             self._told += os.read(self._status, 64)
         return bool(ready)
+
+
+def _program(pid: int) -> str:
+    """What a process is called."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
