@@ -65,6 +65,11 @@ class Clock:
         """Return after so many observatory seconds."""
         await asyncio.sleep(max(0.0, seconds))
 
+    @property
+    def computing_s(self) -> float:
+        """What the computer may take beyond what the observatory allows: none, where time is not hurried."""
+        return 0.0
+
     def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
         """Cancel the body after so many observatory seconds and raise TimeoutError in its place."""
         return asyncio.timeout(max(0.0, seconds))
@@ -98,6 +103,11 @@ class ScaledClock(Clock):
     async def sleep(self, seconds: float) -> None:
         """Return after so many observatory seconds."""
         await asyncio.sleep(max(0.0, seconds) / self.speed)
+
+    @property
+    def computing_s(self) -> float:
+        """What the computer may take: it is not hurried with time."""
+        return _COMPUTING_S * self.speed
 
     def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
         """Cancel the body after so many observatory seconds, and what the computer may take, and raise TimeoutError."""

@@ -210,8 +210,9 @@ class _Compiler:
         steps: list[Block] = []
         for number, (fibre, dwell_s) in enumerate(zip(exposure.sweep, exposure.dwell_s, strict=True), start=1):
             lead_s = self.observatory.spectrographs.lead_s if number == 1 else 0.0
-            work = FibselStep(fibre, exposure.frame, dwell_s, lead_s)
-            expected_s = self._move_to(fibre) + max(lead_s + dwell_s, self._mask_arrival_s)
+            move_s = self._move_to(fibre)
+            work = FibselStep(fibre, exposure.frame, dwell_s, lead_s, None if number == 1 else move_s)
+            expected_s = move_s + max(lead_s + dwell_s, self._mask_arrival_s)
             steps.append(
                 self.step(f"fibsel-step/{exposure.frame}/{number:02d}-{fibre}", work, expected_s, exposure.frame)
             )

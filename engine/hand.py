@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from safelight.devices import Devices, Observatory, Timekeeper
+from safelight.engine.clock import Clock
 from safelight.states import Instrument, Tolerances
 from safelight.states.exposure import Card
 
@@ -33,6 +34,7 @@ def instrument_of(
             pointing_deg=telescopes.tolerance_deg if telescopes else 0.0,
             fibre_steps=fibsel.tolerance_steps if fibsel else 0,
             dwell=fibsel.dwell_tolerance if fibsel else 0.0,
+            computing_s=clock.computing_s if isinstance(clock, Clock) else 0.0,
         ),
         lamp_watch_s=observatory.lamps.watch_s,
         folder=folder,

@@ -45,6 +45,8 @@ T = TypeVar("T")
 
 _QUICK_S = 0.02
 """How long cancelled tasks may take to let go before the lamps are switched off anyway, s on the wall."""
+_COMMANDED_S = 0.005
+"""What the lamps' commands may take to be on their way before the machine and clean-ups follow, s on the wall."""
 _PATIENT_S = 10.0
 """How long they are waited for afterwards, s on the wall; what does not let go then is left behind."""
 
@@ -291,10 +293,12 @@ class Runner:
             task.cancel()
         await wait_for(running, _QUICK_S)
         reluctant = any(not task.done() for task in running)
-        self._send(stop.event if stop else None, self.graph.initial)
         self.announce("safing.started")
         darkness = Darkness(self.safing, self.instrument.clock, self.instrument.doubtful)
         safing = darkness.begin()
+        # The lamps' commands go out before anything else is done, be it quick.
+        await wait_for([safing], _COMMANDED_S)
+        self._send(stop.event if stop else None, self.graph.initial)
         slow = [asyncio.create_task(self._clean_up(state, again=False)) for state in self._left]
         lamps = await darkness.reached(safing)
         self._write_what_was_stopped()

@@ -33,6 +33,7 @@ class Expose:
         instrument.taken.pop(frame, None)
         instrument.faults.pop(frame, None)
         instrument.dwells.pop(frame, None)
+        instrument.sweep_left.pop(frame, None)
         instrument.closed_at.pop(frame, None)
         seen = instrument.seen[frame]
         started = instrument.clock.utc()

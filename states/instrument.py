@@ -26,11 +26,13 @@ class Tolerances:
         pointing_deg: of a telescope, degrees.
         fibre_steps: of the mask, motor steps.
         dwell: by which part of its time a fibre of a sweep may fall short.
+        computing_s: and by how much more, because the computer is not hurried with time, s.
     """
 
     pointing_deg: float
     fibre_steps: int
     dwell: float = 0.2
+    computing_s: float = 0.0
 
 
 async def _no_permission_needed(lamp: str, lease_s: float) -> None:
@@ -55,6 +57,7 @@ class Instrument:
         lamp_watch_s: how often lamps are read back while a frame integrates, s; 0: never.
         closed_at: frame -> `clock.now()` when its integration was said to have ended.
         dwells: frame -> (fibre, seconds) in the order in which the mask lit them.
+        sweep_left: frame -> `clock.now()` when the mask was to leave the fibre that it has lit last.
         seen: frame -> what was read back right before its integration.
         taken: frame -> its integration, from expose to readout.
         faults: frame -> why its last integration was bad.
@@ -76,6 +79,7 @@ class Instrument:
     doubtful: set[str] = field(default_factory=set)
     closed_at: dict[str, float] = field(default_factory=dict)
     dwells: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    sweep_left: dict[str, float] = field(default_factory=dict)
     seen: dict[str, "Seen"] = field(default_factory=dict)
     taken: dict[str, Taken] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from safelight.devices.clu.words import as_json
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from safelight.devices.observatory import SpectrographsModel
     from safelight.devices.protocols import ExposureOrder, Timekeeper
 
-__all__ = ["Activity", "Controller", "Shutter"]
+__all__ = ["Activity", "Controller", "Overheard", "Shutter"]
 
 Activity = Literal["idle", "integrating", "holding", "reading", "error", "unknown"]
 Shutter = Literal["open", "closed", "unknown"]
@@ -32,6 +32,24 @@ _WRITING_S = 2.5
 """[wire] An actor that is idle and writes nothing says so after 1 s."""
 
 
+@dataclass(slots=True)
+class Overheard:
+    """What a box has told its detector's actor of the shutter, which that actor itself makes nothing of.
+
+    Attributes:
+        seen: each position, in order.
+    """
+
+    unit: str
+    seen: list[Shutter] = field(default_factory=list)
+
+    def hear(self, keywords: Mapping[str, Any]) -> None:
+        """Take a reply in."""
+        told = keywords.get(f"{self.unit}_shutter")
+        if told is not None:
+            self.seen.append(_position(told))
+
+
 @dataclass(frozen=True, slots=True)
 class Controller:
     """One spectrograph.
@@ -41,6 +59,7 @@ class Controller:
         detector: the actor that integrates and reads out.
         box: the actor that moves the shutter.
         look_every_s: how often it is looked at while it integrates, s.
+        overheard: the shutter's moves, as the two actors speak of them.
     """
 
     unit: str
@@ -50,6 +69,7 @@ class Controller:
     clock: Timekeeper
     model: SpectrographsModel
     look_every_s: float
+    overheard: Overheard
 
     @property
     def device(self) -> str:
@@ -68,6 +88,7 @@ class Controller:
         words = (f"--{order.flavour}", "--no-readout", "-s", number, "--", f"{order.exposure_s:.3f}")
         began = self.clock.now()
         due = began + self.model.lead_s + self.model.tail_s + _SETTLING_S
+        self.overheard.seen.clear()
         async with self.link.sent(self.detector, "expose", *words, device=self.device, expires=True) as pending:
             while not pending.ended.done():
                 with suppress(TimeoutError):
@@ -77,7 +98,11 @@ class Controller:
                     await self._watch(order, began, pending)
                 due = self.clock.now() + self.look_every_s
             await pending.answer()
-            return self.clock.utc()
+        ended = self.clock.utc()
+        # Short exposures are over before it is sure that the shutter must be open; none may have been moved at all.
+        if order.opens_shutter and self.overheard.seen and "open" not in self.overheard.seen:
+            raise DeviceFailed("its shutter did not open", device=self.device, verb="expose")
+        return ended
 
     async def _watch(self, order: ExposureOrder, began: float, pending: Pending) -> None:
         """Look; something wrong is looked at once more before it counts."""
@@ -149,10 +174,7 @@ class Controller:
             answer = await self._ask(self.box, "shutter status", self.unit)
         except DeviceError:
             return "unknown"
-        seen: Any = answer.get(f"{self.unit}_shutter")
-        if not isinstance(seen, dict) or seen.get("invalid") or not isinstance(seen.get("open"), bool):
-            return "unknown"
-        return "open" if seen["open"] else "closed"
+        return _position(answer.get(f"{self.unit}_shutter"))
 
     async def activity(self, *, may_write: bool) -> Activity:
         """What the detector does.
@@ -194,6 +216,13 @@ class Controller:
         self, actor: str, verb: str, *words: object, as_verb: str = "", deadline_s: float | None = None
     ) -> dict[str, Any]:
         return await self.link.ask(actor, verb, *words, device=self.device, as_verb=as_verb, deadline_s=deadline_s)
+
+
+def _position(told: Any) -> Shutter:
+    """From what the box tells of a shutter."""
+    if not isinstance(told, dict) or told.get("invalid") or not isinstance(told.get("open"), bool):
+        return "unknown"
+    return "open" if told["open"] else "closed"
 
 
 def _activity(names: set[str]) -> Activity:

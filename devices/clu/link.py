@@ -26,7 +26,7 @@ from safelight.devices.errors import DeviceDisconnected, DeviceError, DeviceFail
 from safelight.devices.options import Login, Port, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from aio_pika.abc import AbstractConnection, AbstractExchange, AbstractIncomingMessage
 
@@ -137,10 +137,17 @@ class Link:
     Args:
         broker: where and who.
         clock: all waiting goes through it.
+        overhear: commander -> told the keywords of every reply to its commands: what actors say to one another.
     """
 
-    def __init__(self, broker: Broker, clock: Timekeeper) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        clock: Timekeeper,
+        overhear: Mapping[str, Callable[[Mapping[str, Any]], None]] | None = None,
+    ) -> None:
         self.broker = broker
+        self._overhear = {f"reply.{commander}": hear for commander, hear in (overhear or {}).items()}
         self._clock = clock
         self._name = f"safelight-{uuid.uuid4().hex[:12]}"
         self._wire: _Wire | None = None
@@ -297,7 +304,8 @@ class Link:
             channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
             exchange = await channel.declare_exchange(broker.exchange, ExchangeType.TOPIC, auto_delete=True)
             queue = await channel.declare_queue(self._name, exclusive=True, auto_delete=True)
-            await queue.bind(exchange, routing_key=f"reply.{self._name}.#")
+            for key in (f"reply.{self._name}.#", *self._overhear):
+                await queue.bind(exchange, routing_key=key)
             await queue.consume(self._hear, no_ack=True)
         except BaseException:
             await self._hang_up(connection)
@@ -307,14 +315,17 @@ class Link:
 
     async def _hear(self, message: AbstractIncomingMessage) -> None:
         headers = message.headers
+        overhear = self._overhear.get(str(message.routing_key))
         pending = self._pending.get(str(headers.get("command_id")))
-        if pending is None:
-            return
         try:
             body = json.loads(message.body)
         except ValueError:
             body = {}
-        pending.hear(Reply(str(headers.get("message_code")), body if isinstance(body, dict) else {}))
+        keywords = body if isinstance(body, dict) else {}
+        if overhear is not None:
+            overhear(keywords)
+        elif pending is not None:
+            pending.hear(Reply(str(headers.get("message_code")), keywords))
 
     def _lose(self) -> None:
         """The connection is gone: whoever waits is told at once."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from safelight.devices.clu.controller import Controller
+from safelight.devices.clu.controller import Controller, Overheard
 from safelight.devices.clu.link import Broker, Link
 from safelight.devices.clu.night import Night
 from safelight.devices.clu.together import all_of, each_of
@@ -66,18 +66,19 @@ class CluSpectrographs:
         options = read_options(_Options, self._model.options, "spectrographs.options")
         self._clock = site.clock
         self._night = Night(options.data_root.expanduser(), options.counter)
-        self._link = Link(options.broker, site.clock)
+        actors = {
+            unit: (options.detectors.get(unit, f"lvmscp.{unit}"), options.boxes.get(unit, f"lvmieb.{unit}"))
+            for unit in self._model.units
+        }
+        overheard = {unit: Overheard(unit) for unit in actors}
+        # This is how CLU names who commands: a detector's actor, and the box that it speaks to.
+        between = {f"{detector}.{box}": overheard[unit].hear for unit, (detector, box) in actors.items()}
+        self._link = Link(options.broker, site.clock, between)
         self._units = {
             unit: Controller(
-                unit,
-                options.detectors.get(unit, f"lvmscp.{unit}"),
-                options.boxes.get(unit, f"lvmieb.{unit}"),
-                self._link,
-                site.clock,
-                self._model,
-                options.look_every_s,
+                unit, detector, box, self._link, site.clock, self._model, options.look_every_s, overheard[unit]
             )
-            for unit in self._model.units
+            for unit, (detector, box) in actors.items()
         }
         self._exposing = False
         # Whoever was here before may have left a read-out to its end.

@@ -132,14 +132,17 @@ def test_two_clients(bench: Bench, tmp_path: Path, run: Run) -> None:
     run(scene())
 
 
-def test_shutter_stuck_closed(bench: Bench, tmp_path: Path, run: Run) -> None:
+@pytest.mark.parametrize(
+    ("exposure_s", "words"), [(0.5, "shutter did not open"), (6.0, "shutter is closed while it integrates")]
+)
+def test_shutter_stuck_closed(bench: Bench, tmp_path: Path, run: Run, exposure_s: float, words: str) -> None:
     """A shutter that never opened makes the exposure fail, although the actors say done; all are idle afterwards."""
     bench.hardware.shutters["sp2"].stuck = True
 
     async def scene() -> None:
         async with connected(bench, tmp_path) as devices:
-            with pytest.raises(DeviceFailed, match="shutter is closed while it integrates"):
-                await devices.spectrographs.expose(ExposureOrder("arc", 6.0, "arc-1"))
+            with pytest.raises(DeviceFailed, match=words):
+                await devices.spectrographs.expose(ExposureOrder("arc", exposure_s, "arc-1"))
             status = await devices.spectrographs.status()
             assert {(seen.activity, seen.shutter) for seen in status.values()} == {("idle", "closed")}
 

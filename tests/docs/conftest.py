@@ -15,7 +15,7 @@ from tests.docs.blocks import ROOT
 from tests.docs.reader import Reader
 from tests.journal.servers import Postgres, postgres_server
 
-__all__ = ["at_the_server"]
+__all__ = ["at_the_server", "until_gone"]
 
 _UNSEEN = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "frames")
 
@@ -72,10 +72,10 @@ def reader(folder: Path, environment: dict[str, str], tmp_path: Path) -> Iterato
         home = switch.parents[1]
         with suppress(FileNotFoundError):
             switch.unlink()
-        assert all(_gone(guard["pid"]) for guard in guards(home))
+        assert all(until_gone(guard["pid"]) for guard in guards(home))
 
 
-def _gone(pid: int) -> bool:
+def until_gone(pid: int) -> bool:
     """Whether a process ends within 20 s."""
     try:
         handle = os.pidfd_open(pid)

@@ -8,6 +8,7 @@ import pytest
 
 from safelight import SafelightError
 from tests.docs.blocks import blocks_of
+from tests.docs.conftest import until_gone
 from tests.docs.reader import Reader
 
 
@@ -117,3 +118,9 @@ def test_a_page_that_leaves_something_going(reader: Reader, tmp_path: Path) -> N
     """A command that a page has begun and not ended is found, and ended."""
     page = "<!-- goes on -->\n'''console\n$ echo waiting; sleep 1000\nwaiting\n'''"
     assert follow(reader, tmp_path, page) == ["echo waiting; sleep 1000"]
+
+
+def test_a_page_that_leaves_a_job_in_the_background(reader: Reader, folder: Path, tmp_path: Path) -> None:
+    """What runs in the background when a page ends is ended with it."""
+    assert follow(reader, tmp_path, "'''console\n$ sleep 1000 &\n$ echo $! > number\n'''") == []
+    assert until_gone(int((folder / "number").read_text(encoding="ascii")))

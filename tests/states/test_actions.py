@@ -133,6 +133,28 @@ def test_a_step_of_a_sweep(instrument: Instrument, do: Do) -> None:
     assert (first_s, second_s) == (pytest.approx(10), pytest.approx(4))
 
 
+def test_a_late_mask_catches_up(instrument: Instrument, do: Do) -> None:
+    """A fibre that the mask reaches late loses what it came late by, and the fibres after it nothing of that."""
+    do(FibselStep("P1-1", "f", 10.0, 1.0).act(instrument))
+    for fibre in ("P1-2", "P1-1", "P1-2"):
+        # Each move takes 2.87 s.
+        do(FibselStep(fibre, "f", 6.0, move_s=2.5).act(instrument))
+    assert [lit_s for _, lit_s in instrument.dwells["f"]] == pytest.approx([10.0, 5.63, 5.63, 5.63])
+
+
+@pytest.mark.parametrize("computing_s", [0.0, 2.0])
+def test_a_mask_that_comes_too_late(instrument: Instrument, do: Do, computing_s: float) -> None:
+    """A fibre that was lit for much too short makes the frame bad; what a hurried computer takes does not count."""
+    mine = replace(instrument, tolerances=replace(instrument.tolerances, computing_s=computing_s))
+    do(FibselStep("P1-1", "f", 10.0, 1.0).act(mine))
+    late = FibselStep("P1-2", "f", 6.0, move_s=1.0)
+    if computing_s:
+        do(late.act(mine))
+    else:
+        with pytest.raises(BadFrame, match=r"lit for 4\.1 s instead of 6\.0 s: the mask came late"):
+            do(late.act(mine))
+
+
 @pytest.mark.parametrize("what", ["lie", "hang"])
 def test_a_mask_that_does_not_move(make: Make, do: Do, what: str) -> None:
     """A mask that says it has moved and has not is found out; one that is silent is cancelled and stopped."""

@@ -156,7 +156,7 @@ def test_hostile_names_are_shown_as_text(controlled: Any, server: Server) -> Non
     page.fill("#document", f"'{HOSTILE}': 1\n")
     page.click("#check")
     page.wait_for_selector(f"#checked li:has-text('{HOSTILE}')")
-    begin(page, f"name: '{HOSTILE}'\nheader: {{OBSERVER: '<b>x</b>'}}\nbiases: {{count: 1}}\n")
+    begin(page, f"name: '{HOSTILE}'\nheader: {{OBSERVER: '<b>x</b>'}}\nbiases: {{count: 2}}\n")
     page.wait_for_selector(f"#strip-run:has-text('{HOSTILE}')")
     page.wait_for_selector(f"#run-facts:has-text('{HOSTILE} is done')")
     page.wait_for_selector(f"#runs li:has-text('{HOSTILE}')")
