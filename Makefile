@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 LINKS := .dev/safelight
 
-.PHONY: setup run test check lint types contracts soak bench clean
+.PHONY: setup run test check lint types contracts docs soak bench clean
 
 setup: $(READY)
 
@@ -34,7 +34,7 @@ test: $(READY)
 
 # The site, into .dev/docs/index.html. The tests build it too, in a folder of their own.
 docs: $(READY)
-	$(BIN)/python -m sphinx -W --keep-going -n -q docs .dev/docs
+	$(BIN)/python -m sphinx -E -W --keep-going -n -q docs .dev/docs
 
 soak: $(READY)
 	$(BIN)/python -m pytest -m soak

@@ -30,14 +30,15 @@ def header_of(exposure: Exposure, instrument: Instrument, bad_because: str | Non
 
 
 def _lamps(exposure: Exposure, instrument: Instrument) -> Header:
-    """One keyword per lamp as read back, and W + keyword: how long it had burnt."""
+    """One keyword per lamp as read back, and W + keyword: how long it had burnt, where that is known."""
     taken = instrument.taken[exposure.frame]
     warm_s = dict(taken.warm_s)
     cards: Header = {}
     for lamp, state in taken.lamps:
         keyword = instrument.keywords[lamp]
         cards[keyword] = (state.upper(), f"lamp {lamp} as read back")
-        cards[f"W{keyword}"[:8]] = (round(warm_s.get(lamp, 0.0), 1), f"[s] {lamp} lit before the exposure")
+        if state == "off" or warm_s.get(lamp):
+            cards[f"W{keyword}"[:8]] = (round(warm_s.get(lamp, 0.0), 1), f"[s] {lamp} lit before the exposure")
     return cards
 
 

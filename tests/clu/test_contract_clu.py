@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -59,8 +59,11 @@ def observatory(bench: Bench) -> Observatory:
 
 @pytest.fixture
 def devices(observatory: Observatory, clock: Clock, tmp_path: Path) -> Devices:
-    """The devices under test."""
-    return open_devices(observatory, clock=clock, home=tmp_path)
+    """The devices under test; nobody has left a read-out to its end before, which would have to be waited for."""
+    opened = open_devices(observatory, clock=clock, home=tmp_path)
+    spectrographs: Any = opened.spectrographs
+    spectrographs._may_write = False
+    return opened
 
 
 @pytest.fixture

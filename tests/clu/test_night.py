@@ -1,5 +1,6 @@
 """The folder in which the actors write."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,20 @@ def test_no_folder(tmp_path: Path) -> None:
     assert gone.written(1) == {}
     with pytest.raises(OSError, match="nowhere"):
         gone.last_no()
+
+
+def test_when_an_exposure_began(night: Night) -> None:
+    """The counter's own time tells when the last exposure began, and nothing of the one before."""
+    os.utime(night.root / night.counter, (1000.0, 1000.0))
+    assert night.began(8) == 1000.0
+    assert night.began(7) is None
+
+
+def test_settled(night: Night) -> None:
+    """Files that are all there and have not changed for a while are not being written any more."""
+    for path in night.written(8).values():
+        os.utime(path, (1000.0, 1000.0))
+    assert night.settled(8, 2, before=1001.0)
+    assert not night.settled(8, 2, before=999.0)
+    assert not night.settled(8, 3, before=1001.0)
+    assert not night.settled(9, 2, before=1001.0)

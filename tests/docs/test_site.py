@@ -40,3 +40,9 @@ def test_nothing_is_fetched(site: Path) -> None:
     """A page of the site needs nothing from the network: no script, style, font or picture lies elsewhere."""
     for path in (path for path in site.rglob("*") if path.suffix in {".html", ".css"}):
         assert _FETCHED.findall(path.read_text(encoding="utf-8")) == [], path
+
+
+def test_the_goal_builds_it() -> None:
+    """`make docs` builds the site, though there is a folder of that name."""
+    done = subprocess.run(["/usr/bin/env", "make", "-n", "docs"], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "-m sphinx" in done.stdout
