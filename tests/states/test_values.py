@@ -347,7 +347,7 @@ def test_frozen() -> None:
 def test_a_lamp_that_burns_since_nobody_knows_when(instrument: Instrument) -> None:
     """The header gives no seconds for a lamp whose lighting nobody has seen, and 0 for one that is off."""
     need = Need(("Neon",), (0.0,))
-    exposure = Exposure("arc-5s-001", "arc", 5.0, need)
+    exposure = Exposure("arc-5s-001", "arc", 5.0, need, "Neon")
     lamps = (("Neon", "on"), ("Argon", "off"))
     instrument.taken["arc-5s-001"] = Taken(1, 1, instrument.clock.utc(), lamps, (("Neon", 0.0),), (), None)
     header = plain_header(exposure, instrument)
