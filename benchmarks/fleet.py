@@ -1,6 +1,7 @@
 """Many runs at once in one process: how much they get done, how long the loop is deaf, how much memory they take."""
 
 import asyncio
+import json
 import resource
 import sys
 import time
@@ -12,7 +13,7 @@ from benchmarks.references.ask import asked_apart
 from benchmarks.rows import Row, Table, median, ms, scratch
 from safelight.devices import load_observatory
 from safelight.engine.calibrate import perform
-from safelight.engine.request import Request
+from safelight.engine.request import Request, plan_of
 
 __all__ = ["measure", "table"]
 
@@ -99,14 +100,13 @@ async def _watch(lags: list[float]) -> None:
 
 def measure(size: int) -> dict[str, float]:
     """So many runs at once, in this process."""
-    from safelight.engine.request import plan_of  # noqa: PLC0415
-
+    # Each run has a journal, a log and a listener for requests open.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with scratch() as folder:
         _PLANNED_S[:] = [plan_of(Request(SEQUENCE)).total_s]
         return asyncio.run(_measure(size, folder))
 
 
 if __name__ == "__main__":
-    import json
-
     print(json.dumps(measure(int(sys.argv[1]))))

@@ -7,6 +7,7 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
+from safelight.engine.legible import legible
 from safelight.engine.lines import Line
 from safelight.engine.picture import Picture
 from safelight.engine.wording import clock_face
@@ -71,28 +72,28 @@ class NotebookDisplay:
             return
         self._looks, self._fresh = 0, False
         html = "".join(_parts(self._picture, self._now(), self._lines, self._shout))
-        words = "\n".join([*self._shout, *(f"{line.stamp}  {line.text}".lstrip() for line in self._lines)])
+        words = legible("\n".join([*self._shout, *(f"{line.stamp}  {line.text}".lstrip() for line in self._lines)]))
         self._show({"text/html": f"<div>{html}</div>", "text/plain": words})
 
 
 def _parts(picture: Picture, now: datetime, lines: Sequence[Line], shout: Sequence[str]) -> Iterator[str]:
     if shout:
-        yield f'<div role="alert" style="{_ALARM}">{"<br>".join(map(escape, shout))}</div>'
+        yield f'<div role="alert" style="{_ALARM}">{"<br>".join(map(_words, shout))}</div>'
     if picture.began is not None and not picture.finished:
         yield f"<table>{''.join(_bars(picture, now))}</table>"
         yield f"<div>{_lamps(picture, now)}</div>"
-        yield f"<div><i>{escape(_stop(picture))}</i></div>"
+        yield f"<div><i>{_words(_stop(picture))}</i></div>"
         lines = list(lines)[-_LINES:]
     yield f'<table style="font-size:90%">{"".join(map(_line, lines))}</table>'
 
 
 def _bars(picture: Picture, now: datetime) -> Iterator[str]:
     elapsed_s, left_s = picture.elapsed_s(now), picture.left_s(now)
-    yield _bar(f"<b>{escape(picture.sequence)}</b>", elapsed_s, elapsed_s + left_s, f"<b>{clock_face(left_s)} left</b>")
+    yield _bar(f"<b>{_words(picture.sequence)}</b>", elapsed_s, elapsed_s + left_s, f"<b>{clock_face(left_s)} left</b>")
     for active in picture.active(now):
         again = f" (try {active.attempt})" if active.attempt > 1 else ""
         done = f"{active.seconds:.0f} of {active.expected_s:.0f} s"
-        yield _bar(escape(active.words) + again, active.seconds, active.expected_s, done)
+        yield _bar(_words(active.words) + again, active.seconds, active.expected_s, done)
 
 
 def _bar(words: str, done: float, whole: float, told: str) -> str:
@@ -103,7 +104,7 @@ def _bar(words: str, done: float, whole: float, told: str) -> str:
 def _lamps(picture: Picture, now: datetime) -> str:
     bad = f", {picture.bad} bad" if picture.bad else ""
     lit = [
-        f'<span style="{_LIT}">{escape(lamp)}</span> lit {clock_face((now - since).total_seconds())}'
+        f'<span style="{_LIT}">{_words(lamp)}</span> lit {clock_face((now - since).total_seconds())}'
         for lamp, since in picture.lit.items()
     ]
     return f"frames {picture.frames} of {picture.asked}{bad}; lamps: {', '.join(lit) or 'all off'}"
@@ -117,10 +118,14 @@ def _stop(picture: Picture) -> str:
 
 def _line(line: Line) -> str:
     sign, weight = _SIGNS.get(line.tone, ""), "bold" if line.tone == "bad" else "normal"
-    words = "<br>".join(map(escape, line.text.split("\n")))
-    time = f'<td style="{_CELL};vertical-align:top;opacity:.7">{escape(line.stamp)}</td>'
+    words = "<br>".join(map(_words, line.text.split("\n")))
+    time = f'<td style="{_CELL};vertical-align:top;opacity:.7">{_words(line.stamp)}</td>'
     told = f'<td style="{_CELL};font-weight:{weight};white-space:pre-wrap">{words}</td>'
     return f'<tr>{time}<td style="vertical-align:top">{sign}</td>{told}</tr>'
+
+
+def _words(text: str) -> str:
+    return escape(legible(text))
 
 
 def cell_output() -> Show:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
+from safelight.engine.legible import legible
 from safelight.engine.wording import brief, lamps_in_words, spans
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _COLOURS = {"done": "#009e73", "aborted": "#e69f00", "paused": "#e69f00"}
 def result_html(result: "RunResult") -> str:
     """A table with the outcome in its first row; the colours go with light and dark notebooks."""
     rows = "".join(
-        f'<tr><th style="{_CELL}">{escape(name)}</th><td style="{_CELL}">{escape(words)}</td></tr>'
+        f'<tr><th style="{_CELL}">{escape(legible(name))}</th><td style="{_CELL}">{escape(legible(words))}</td></tr>'
         for name, words in _rows(result)
     )
     colour = _COLOURS.get(result.outcome, "#d55e00")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from safelight.engine import Plan
     from safelight.engine.drawing import Mark
 
-__all__ = ["Detail", "Format", "Theme", "graph"]
+__all__ = ["Detail", "Format", "Layout", "Theme", "graph"]
 
 
 class Format(StrEnum):
@@ -40,6 +40,13 @@ class Theme(StrEnum):
     AUTO = "auto"
     LIGHT = "light"
     DARK = "dark"
+
+
+class Layout(StrEnum):
+    """Who lays out a picture."""
+
+    OURS = "ours"
+    GRAPHVIZ = "graphviz"
 
 
 _SUFFIXES = {".svg": Format.SVG, ".png": Format.PNG, ".dot": Format.DOT, ".gv": Format.DOT, ".mmd": Format.MERMAID}
@@ -84,6 +91,10 @@ TheRest = Annotated[
 ]
 TheTheme = Annotated[Theme, typer.Option("--theme", help="Of SVG and PNG; auto: as the reader's screen is.")]
 
+TheLayout = Annotated[
+    Layout, typer.Option("--layout", help="Who lays out an SVG or PNG: we, or Graphviz's `dot` where it is installed.")
+]
+
 
 def graph(
     sequence: TheSequence = None,
@@ -95,6 +106,7 @@ def graph(
     segment: TheSegment = None,
     rest: TheRest = None,
     theme: TheTheme = Theme.AUTO,
+    layout: TheLayout = Layout.OURS,
     observatory: ObservatoryName = "simulated",
     home: Home = None,
     journal: JournalUrl = None,
@@ -112,6 +124,9 @@ def graph(
     if segment is not None and run is None:
         raise DrawingError("--segment N goes with --run RUN: it is a part of what happened")
     chosen = form or _SUFFIXES.get(output.suffix if output else "", Format.MERMAID)
+    picture = chosen
+    if layout is Layout.GRAPHVIZ and chosen in (Format.SVG, Format.PNG):
+        chosen = Format.DOT
     look: tuple[Literal["states", "blocks"], Literal["auto", "light", "dark"]] = (detail.value, theme.value)
     if run is not None:
         drawn = _of_run(run, segment, home, journal, chosen, *look)
@@ -127,7 +142,16 @@ def graph(
             park_after=True if park else None,
         )
         drawn = _of_plan(plan_of(request), chosen, *look)
+    if picture is not chosen:
+        drawn = _by_graphviz(drawn, picture)
     write_sheet(drawn, output)
+
+
+def _by_graphviz(text: str | bytes, picture: Format) -> str | bytes:
+    from safelight.engine.drawing.graphviz import laid_out  # noqa: PLC0415
+
+    drawn = laid_out(str(text), "svg" if picture is Format.SVG else "png")
+    return drawn.decode() if picture is Format.SVG else drawn
 
 
 def _of_plan(

@@ -156,9 +156,10 @@ def test_hostile_names_are_shown_as_text(controlled: Any, server: Server) -> Non
     page.fill("#document", f"'{HOSTILE}': 1\n")
     page.click("#check")
     page.wait_for_selector(f"#checked li:has-text('{HOSTILE}')")
-    begin(page, f"name: '{HOSTILE}'\nheader: {{OBSERVER: '<b>x</b>'}}\nbiases: {{count: 2}}\n")
+    begin(page, LONG.replace("short", f"'{HOSTILE}'\nheader: {{OBSERVER: '<b>x</b>'}}"))
     page.wait_for_selector(f"#strip-run:has-text('{HOSTILE}')")
-    page.wait_for_selector(f"#run-facts:has-text('{HOSTILE} is done')")
+    page.click("button.abort")
+    page.wait_for_selector(f"#run-facts:has-text('{HOSTILE} was aborted')")
     page.wait_for_selector(f"#runs li:has-text('{HOSTILE}')")
     assert page.evaluate("window.pwned") is None
     assert page.locator("img").count() == 1
