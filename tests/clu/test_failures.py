@@ -274,11 +274,13 @@ def test_spectrograph_actor_killed_in_mid_exposure(bench: Bench, tmp_path: Path,
 def test_broker_stopped_and_started_in_mid_command(bench: Bench, tmp_path: Path, run: Run) -> None:
     """What was under way is unknown at once; the lamp that was lit is dark in seconds, and no command is sent again."""
     bench.hardware.switch.slow_s = 0.3
+    archons = bench.hardware.archons.values()
+    begun = {id(archon): archon.integrations for archon in archons}
 
     async def scene() -> None:
         async with connected(bench, tmp_path) as devices:
             exposing = asyncio.create_task(devices.spectrographs.expose(ExposureOrder("dark", 60.0, "dark-1")))
-            while not all(archon.parameters["EXPOSURES"] for archon in bench.hardware.archons.values()):
+            while any(archon.integrations == begun[id(archon)] for archon in archons):
                 await CLOCK.sleep(0.1)
             lighting = asyncio.create_task(devices.lamps.on("Argon"))
             while not bench.hardware.switch.lit():

@@ -43,5 +43,5 @@ def test_what_graphviz_cannot_draw() -> None:
 def test_without_graphviz(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it is not installed, the error says what to leave out."""
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(DrawingError, match="leave it out: we draw by ourselves"):
+    with pytest.raises(DrawingError, match="leave it out, and we draw by ourselves"):
         laid_out("digraph {}", "svg")
