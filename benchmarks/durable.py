@@ -20,8 +20,12 @@ STATES = 200
 INSERT = "INSERT INTO states (what, moment) VALUES (?, ?)"
 
 
-def ours() -> float:
-    """The journal: intent and commit, outcome and commit, s per state."""
+def ours(*, apart: bool = True) -> float:
+    """The journal, s per state.
+
+    Args:
+        apart: intent and outcome are committed each; otherwise an outcome with the next state's intent, as in a run.
+    """
     plan = plan_of_size(100, load_observatory("simulated"))
     states = [state for state in plan.graph.states if state.work is not None][:STATES]
     with scratch() as folder:
@@ -34,7 +38,9 @@ def ours() -> float:
             record.intend(state, 1)
             record.commit()
             record.achieve(state)
-            record.commit()
+            if apart:
+                record.commit()
+        record.commit()
         took = time.perf_counter() - began
         journal.close()
     return took / len(states)
@@ -67,23 +73,33 @@ def _dbos(*words: str) -> float:
 
 def table(rounds: int) -> Table:
     """Side by side, on the same disk."""
-    measured = in_turns(rounds, ours=ours, raw=raw, bluesky=_bluesky, dbos=_dbos, dbos_wal=lambda: _dbos("wal"))
+    measured = in_turns(
+        rounds,
+        ours=lambda: ours(apart=False),
+        apart=ours,
+        raw=raw,
+        bluesky=_bluesky,
+        dbos=_dbos,
+        dbos_wal=lambda: _dbos("wal"),
+    )
     found = {name: median(values) for name, values in measured.items()}
-    our = found["ours"]
-    best = min(found["dbos"], found["dbos_wal"])
+    our, apart, bar = found["ours"], found["apart"], "<= 1/2 of a DBOS step"
     rows = (
-        Row("durable state", "<= 1/2 of a DBOS step", ms(our), f"DBOS step as shipped {ms(found['dbos'])}",
-            ratio(our, found["dbos"]), holds=our <= best / 2),
-        Row("", "<= 1/2 of a DBOS step", ms(our), f"DBOS step forced to WAL {ms(found['dbos_wal'])}",
-            ratio(our, found["dbos_wal"]), holds=our <= best / 2),
-        Row("", "", ms(our), f"two raw SQLite inserts {ms(found['raw'])}", ratio(our, found["raw"])),
+        Row("durable state, as in a run", bar, ms(our), f"DBOS step as shipped {ms(found['dbos'])}",
+            ratio(our, found["dbos"]), holds=our <= found["dbos"] / 2),
+        Row("", bar, ms(our), f"DBOS step forced to WAL {ms(found['dbos_wal'])}",
+            ratio(our, found["dbos_wal"]), holds=our <= found["dbos_wal"] / 2),
         Row("", "", ms(our), f"Bluesky message with the same sink {ms(found['bluesky'])}",
             ratio(our, found["bluesky"])),
+        Row("one state alone: two commits", "", ms(apart), f"two raw SQLite inserts {ms(found['raw'])}",
+            ratio(apart, found["raw"])),
+        Row("", "", ms(apart), f"DBOS step as shipped {ms(found['dbos'])}", ratio(apart, found["dbos"])),
     )  # fmt: skip
     return Table(
         "Durable state",
         rows,
-        "Intent committed before the device is asked, outcome after: two commits that survive a power cut (SQLite, "
-        "WAL, synchronous=FULL). In a run the outcome of one state and the intent of the next share a commit "
-        "(decision 0004), which halves it. DBOS commits one row per step, without an intent.",
+        "Intent committed before the device is asked, outcome after, so that both survive a power cut (SQLite, WAL, "
+        "synchronous=FULL). In a run the outcome of one state shares a commit with the intent of the next (decision "
+        "0004); a state alone takes two. DBOS commits one row per step, without an intent; so does the reference of "
+        "raw inserts, twice.",
     )

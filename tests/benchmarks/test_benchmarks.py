@@ -54,13 +54,16 @@ def test_idle_states_are_all_walked() -> None:
 
 
 def test_a_durable_state_is_two_commits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is compared with a durable step of others commits its intent and its outcome."""
+    """A state alone commits its intent and its outcome; in a row, an outcome goes with the next intent."""
     commits: list[None] = []
     plain = SegmentRecord.commit
     monkeypatch.setattr(SegmentRecord, "commit", lambda self: (commits.append(None), plain(self))[1])
     monkeypatch.setattr(durable, "STATES", 5)
     assert durable.ours() > 0
-    assert len(commits) == 2 * 5
+    assert len(commits) == 2 * 5 + 1
+    commits.clear()
+    assert durable.ours(apart=False) > 0
+    assert len(commits) == 5 + 1
 
 
 def test_a_made_run_is_really_resumed(tmp_path: Path) -> None:
