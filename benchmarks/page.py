@@ -29,7 +29,7 @@ def machine() -> str:
     except (OSError, StopIteration):
         model = platform.machine()
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores ({model}), {memory_gib:.0f} GiB, {platform.system()} {platform.release()}"
+    return f"{os.cpu_count()} cores ({model}), {memory_gib:.0f} GiB, {platform.system()} {platform.release().split("-")[0]}"
 
 
 def as_page(tables: Iterable[Table], *, date: str, rounds: int, load: float) -> str:
