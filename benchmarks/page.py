@@ -29,7 +29,8 @@ def machine() -> str:
     except (OSError, StopIteration):
         model = platform.machine()
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores ({model}), {memory_gib:.0f} GiB, {platform.system()} {platform.release().split("-")[0]}"
+    kernel = platform.release().split("-")[0]
+    return f"{os.cpu_count()} cores ({model}), {memory_gib:.0f} GiB, {platform.system()} {kernel}"
 
 
 def as_page(tables: Iterable[Table], *, date: str, rounds: int, load: float) -> str:

@@ -92,6 +92,7 @@ def test_broker_stopped_and_resumed(night: Night) -> None:
     night.assert_whole({"Argon+LDLS-5s-001": {"Argon", "LDLS"}})
 
 
+@pytest.mark.soak
 def test_broker_stopped_without_a_second_path(night: Night) -> None:
     """Without a second path the run ends unsafe and says so; the guard darkens the lamps once the broker is back."""
     once = {"attempts": 2, "first_wait_s": 0.1, "factor": 1.0, "longest_wait_s": 0.1}

@@ -1,6 +1,7 @@
 """Whole runs whose lamps are on a Digital Loggers switch and nothing else: lit, broken off, lied to."""
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -23,6 +24,10 @@ from tests.dli.dli_server import DliServer
 from tests.matrix.wall import pause
 
 ARC = {"name": "arc", "lamps": [{"lamps": ["Argon"], "warmup": 0.2, "exposure_time": 1.0, "flavour": "arc"}]}
+# The HTTP library loses a connection that comes about in the very moment in which a request is cancelled (a run that
+# ends at once cancels its requests); the socket is closed when it is swept up, with a warning.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 LONGEST_S = 20.0
 """No claim about how quick anything is: longer than this, and it does not happen at all."""
 
@@ -42,7 +47,7 @@ class Site:
         plain["spectrographs"] |= {"units": ["sp1"], "cameras": ["b"], "readout_s": 0.2, "lead_s": 0.1, "tail_s": 0.1}
         plain["guard"] = {"heartbeat_s": 0.1, "silence_s": 1.0, "retry_s": 0.2}
         quick = {"attempts": 2, "first_wait_s": 0.1, "factor": 1.0, "longest_wait_s": 0.1}
-        plain["retries"] = {"default": quick | {"attempts": 3}, "kinds": {"safing": quick, "lamp-off": quick}}
+        plain["retries"] = {"default": quick, "kinds": {}}
         path = self.folder / "observatory.yaml"
         path.write_text(yaml.safe_dump(plain))
         return path
@@ -79,6 +84,7 @@ def site(switch: DliServer, tmp_path: Path) -> Iterator[Site]:
     yield made
     for guard in made.guards():
         os.kill(guard["pid"], signal.SIGKILL)
+    gc.collect()
 
 
 def test_whole_run(site: Site) -> None:
