@@ -40,9 +40,9 @@ def table(rounds: int) -> Table:  # noqa: ARG001 - a thousand runs are many alre
         )
     words = (
         f"Each run an observatory of its own, all in one event loop and one journal, {SPEED:g} times faster than real "
-        "(so the load is that of ten times as many real ones), one FITS file a frame, without guard processes (each run "
-        "has two). Each commit and each file waits for the disk, and a commit holds the loop: that is the lag, and "
-        "where the runs become late, the disk is what they wait for."
+        "(so the load is that of ten times as many real ones), one FITS file a frame, and without guards (each run "
+        "has two). Each commit and each file waits for the disk, and a commit holds the loop: that is the lag; "
+        "where runs become late, the disk is what they wait for."
     )
     return Table("Fleet", tuple(rows), words)
 
