@@ -75,4 +75,7 @@ async def _cancel_all() -> None:
     # A connection whose task was cancelled before its first step has nobody who closes it.
     for transport in list(getattr(asyncio.get_running_loop(), "_transports", {}).values()):
         transport.abort()
-    await asyncio.sleep(0.01)
+    loop = asyncio.get_running_loop()
+    closed = loop.create_future()
+    loop.call_later(0.01, closed.set_result, None)
+    await closed
