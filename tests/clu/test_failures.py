@@ -255,22 +255,6 @@ def test_guard_with_wrong_credentials(bench: Bench, tmp_path: Path, run: Run, *,
     assert bench.hardware.switch.switched == []
 
 
-def test_spectrograph_actor_killed_in_mid_exposure(bench: Bench, tmp_path: Path, run: Run) -> None:
-    """An actor that dies while it integrates is noticed; abort closes the shutters that it left open."""
-
-    async def scene() -> None:
-        async with connected(bench, tmp_path) as devices:
-            exposing = asyncio.create_task(devices.spectrographs.expose(ExposureOrder("arc", 60.0, "arc-1")))
-            while not all(shutter.open for shutter in bench.hardware.shutters.values()):
-                await CLOCK.sleep(0.1)
-            bench.kill_actors("scp")
-            with pytest.raises((DeviceUnknown, DeviceFailed)):
-                await exposing
-            assert not any(shutter.open for shutter in bench.hardware.shutters.values())
-
-    run(scene())
-
-
 def test_broker_stopped_and_started_in_mid_command(bench: Bench, tmp_path: Path, run: Run) -> None:
     """What was under way is unknown at once; the lamp that was lit is dark in seconds, and no command is sent again."""
     bench.hardware.switch.slow_s = 0.3
@@ -306,3 +290,19 @@ def test_broker_stopped_and_started_in_mid_command(bench: Bench, tmp_path: Path,
     run(scene())
     assert bench.hardware.switch.lit() == set()
     assert [lamp for lamp, on in bench.hardware.switch.switched if on] == ["Argon"]
+
+
+def test_spectrograph_actor_killed_in_mid_exposure(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """An actor that dies while it integrates is noticed; abort closes the shutters that it left open."""
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path) as devices:
+            exposing = asyncio.create_task(devices.spectrographs.expose(ExposureOrder("arc", 60.0, "arc-1")))
+            while not all(shutter.open for shutter in bench.hardware.shutters.values()):
+                await CLOCK.sleep(0.1)
+            bench.kill_actors("scp")
+            with pytest.raises((DeviceUnknown, DeviceFailed)):
+                await exposing
+            assert not any(shutter.open for shutter in bench.hardware.shutters.values())
+
+    run(scene())

@@ -13,8 +13,11 @@ from safelight.sequences import library_file
 from tests.clu.bench import Bench
 from tests.clu.running import Night
 
-SHORT = {
-    "name": "short",
+LONG = {"name": "long", "lamps": [{"lamps": ["Argon", "LDLS"], "exposure_time": 5, "flavour": "flat", "fibre": "P1-3"}]}
+KILLED = {
+    "name": "killed",
+    "biases": {"count": 1},
+    "darks": {"count": 1, "exposure_time": 5},
     "lamps": [
         {
             "lamps": ["HgNe", "Neon"],
@@ -23,13 +26,6 @@ SHORT = {
             "fibsel": {"positions": ["P1-1", "P1-2"], "initial_position": "P1-1"},
         },
     ],
-}
-LONG = {"name": "long", "lamps": [{"lamps": ["Argon", "LDLS"], "exposure_time": 5, "flavour": "flat"}]}
-KILLED = {
-    "name": "killed",
-    "biases": {"count": 1},
-    "darks": {"count": 1, "exposure_time": 5},
-    "lamps": [{"lamps": ["Argon"], "exposure_time": 4, "flavour": "arc", "fibre": "P1-3"}],
 }
 SWEPT = {
     "name": "swept",
@@ -67,15 +63,6 @@ def frames_of(sequence: Mapping[str, Any]) -> dict[str, set[str]]:
     return {frame.id: set(frame.lamps) for frame in plan.expansion.frames}
 
 
-def test_whole_run(night: Night) -> None:
-    """Two lamps lit together, swept over two fibres: nine good files, true headers, lamps off at the switch."""
-    night.begin(SHORT)
-    assert (night.end(), night.last["outcome"], night.last["frames"]) == (0, "done", 1), night.events[-5:]
-    night.assert_whole({"Neon+HgNe-6s-001": {"HgNe", "Neon"}})
-    swept = night.header("Neon+HgNe-6s-001")
-    assert (swept["CALIBFIB"], swept["FIB001"], swept["FIB002"], swept["SWEEPN"]) == ("SWEEP", "P1-1", "P1-2", 2)
-
-
 def test_broker_stopped_and_resumed(night: Night) -> None:
     """The broker dies while lamps burn: dark at the switch, `faulted`; once it is back a resume brings the frame."""
     night.begin(LONG)
@@ -90,6 +77,7 @@ def test_broker_stopped_and_resumed(night: Night) -> None:
     night.resume()
     assert (night.end(), night.last["outcome"]) == (0, "done"), night.events[-5:]
     night.assert_whole({"Argon+LDLS-5s-001": {"Argon", "LDLS"}})
+    assert night.header("Argon+LDLS-5s-001")["CALIBFIB"] == "P1-3"
 
 
 @pytest.mark.soak
@@ -110,7 +98,7 @@ def test_broker_stopped_without_a_second_path(night: Night) -> None:
 
 
 def test_killed_and_resumed(night: Night) -> None:
-    """Killed in read-outs, a dark, an arc: lamps off at the switch; what outlived the runner is used, not doubled."""
+    """Killed in read-outs, a dark, a sweep: lamps off at the switch; what outlived the runner is used, not doubled."""
     archons = night.bench.hardware.archons.values()
     before = [(archon.integrations, archon.frames) for archon in archons]
     written = night.written()
@@ -125,20 +113,21 @@ def test_killed_and_resumed(night: Night) -> None:
     time.sleep(2.0)  # noqa: TID251 - it integrates
     night.kill()
     night.resume()
-    night.until_integrating("Argon")
-    night.until_lit("Argon")
+    night.until_integrating("Neon")
+    night.until_lit("Neon", "HgNe")
     time.sleep(2.0)  # noqa: TID251
     night.kill()
     assert night.until_dark(30.0) < 5.0
     night.resume()
-    night.until_reading_out("Argon")
+    night.until_reading_out("Neon")
     night.kill()
     night.resume()
     assert (night.end(), night.last["outcome"]) == (0, "done"), night.events[-5:]
-    night.assert_whole({"bias-001": set(), "dark-5s-001": set(), "Argon-4s-001": {"Argon"}})
-    # Only the arc was integrated twice, and nothing was read out in vain.
+    night.assert_whole({"bias-001": set(), "dark-5s-001": set(), "Neon+HgNe-6s-001": {"HgNe", "Neon"}})
+    # Only the sweep was integrated twice, and nothing was read out in vain.
     assert [(archon.integrations, archon.frames) for archon in archons] == [(n + 4, m + 3) for n, m in before]
-    assert night.header("Argon-4s-001")["CALIBFIB"] == "P1-3"
+    swept = night.header("Neon+HgNe-6s-001")
+    assert (swept["CALIBFIB"], swept["FIB001"], swept["FIB002"], swept["SWEEPN"]) == ("SWEEP", "P1-1", "P1-2", 2)
     dark = night.header("dark-5s-001")
     assert not str(dark["INTEND"] or "")
     assert dark["DARKTIME"] > 5

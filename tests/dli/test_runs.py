@@ -42,7 +42,7 @@ class Site:
 
     def document(self, **options: Any) -> Path:
         """The observatory, in a file."""
-        plain = observatory_on(self.switch, deadline_s=1.0, **options).model_dump(mode="json")
+        plain = observatory_on(self.switch, deadline_s=0.8, **options).model_dump(mode="json")
         plain |= {"name": "dli-bench", "telescopes": None, "fibsel": None, "positions": {}}
         plain["spectrographs"] |= {"units": ["sp1"], "cameras": ["b"], "readout_s": 0.2, "lead_s": 0.1, "tail_s": 0.1}
         plain["guard"] = {"heartbeat_s": 0.1, "silence_s": 1.0, "retry_s": 0.2}

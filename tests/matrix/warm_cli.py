@@ -20,7 +20,7 @@ from safelight import __main__
 from safelight.commands import conducting  # noqa: F401 - slow, and needed by every child
 from safelight.devices.simulated import fits  # noqa: F401
 from safelight.devices.simulated.faults import load_faults  # noqa: F401
-from safelight.engine import Request, perform
+from safelight.engine import Request, RunRefused, perform
 from safelight.engine.resume import ResumeRequest, resume
 
 
@@ -40,7 +40,11 @@ def say(**message: Any) -> None:
 
 def finish(home: Path, frames: Path) -> int:
     """Bring the last run of a home to its end; returns 0 if it is done."""
-    result = asyncio.run(resume(ResumeRequest(home=home, frames=frames, speed="max"), guarded=False))
+    try:
+        result = asyncio.run(resume(ResumeRequest(home=home, frames=frames, speed="max"), guarded=False))
+    except RunRefused as refused:
+        # Struck on the way out, after the last commit.
+        return 0 if str(refused).endswith("is done") else 1
     return 0 if result.outcome == "done" else 1
 
 
