@@ -12,7 +12,7 @@ from safelight.engine.asking import asker
 from safelight.engine.bench_top import BenchTop, known
 from safelight.engine.clock import Clock, ScaledClock, VirtualClock, wall_utc
 from safelight.engine.errors import RunRefused
-from safelight.engine.guard import Order
+from safelight.engine.guard_order import Order
 from safelight.engine.guardbook import guards
 from safelight.engine.hands import note_lamps, refuse_beside_guards
 from safelight.engine.home import default_home

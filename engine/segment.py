@@ -15,7 +15,7 @@ from safelight.engine.control import Listening
 from safelight.engine.ending import Ending
 from safelight.engine.errors import EngineError, JournalError
 from safelight.engine.events import Announcer
-from safelight.engine.guard import Order
+from safelight.engine.guard_order import Order
 from safelight.engine.hand import instrument_of
 from safelight.engine.journal import Journal
 from safelight.engine.lock import Lock

@@ -1,7 +1,6 @@
 """The runner's side of the guard: start it, tell it of every lamp, beat, notice at once when it dies."""
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
@@ -12,7 +11,8 @@ from typing import Any
 
 from safelight.engine.clock import Clock, real_sleep
 from safelight.engine.errors import GuardError
-from safelight.engine.guard import Order, message_of
+from safelight.engine.guard_member import Member, open_pipes
+from safelight.engine.guard_order import Order, message_of
 from safelight.engine.reach import Reach, paths_of
 from safelight.engine.reach import longest_s as longest_to_reach_s
 
@@ -26,43 +26,6 @@ _REAP_S = 0.05
 """How often it is looked whether the process that forks the guards has ended, s."""
 _RESTARTS = 5
 """After so many lost guards something is wrong with the machine."""
-
-
-@dataclass(slots=True)
-class _Member:
-    """One guard process, as seen over its pipes."""
-
-    say_fd: int
-    reader: asyncio.StreamReader
-    lit: set[str] = field(default_factory=set)
-    ready: bool = False
-    gone: bool = False
-    unanswered: int = 0
-    closed: bool = False
-    kept: bool = False
-    pid: int | None = None
-    transport: asyncio.BaseTransport | None = None
-    paths: dict[str, Reach] = field(default_factory=dict)
-
-    @property
-    def reaches(self) -> bool:
-        """Whether it can read the lamps by one path at least."""
-        return any(found.answers for found in self.paths.values())
-
-    def say(self, **message: Any) -> None:
-        """Send one message; a member that can't be written to is gone, and its reader tells."""
-        if self.closed:
-            return
-        try:
-            os.write(self.say_fd, json.dumps(message).encode() + b"\n")
-        except OSError:
-            self.gone = True
-
-    def close(self) -> None:
-        """Let go of the pipe; without a goodbye before, the guard takes this as the runner's death."""
-        if not self.closed:
-            self.closed = True
-            os.close(self.say_fd)
 
 
 @dataclass(slots=True)
@@ -80,9 +43,9 @@ class Watch:
     clock: Clock
     on_lost: Callable[[str], None] = lambda reason: None  # noqa: ARG005
     tell: Callable[..., None] = lambda event, **facts: None  # noqa: ARG005
-    _members: list[_Member] = field(default_factory=list)
-    _before: list[_Member] = field(default_factory=list)
-    _relieved: list[_Member] = field(default_factory=list)
+    _members: list[Member] = field(default_factory=list)
+    _before: list[Member] = field(default_factory=list)
+    _relieved: list[Member] = field(default_factory=list)
     _leases: dict[str, float] = field(default_factory=dict)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -139,16 +102,16 @@ class Watch:
         )
         blind = next(filter(self._is_blind, self._alive), None)
         if blind is not None:
-            raise GuardError(_without_a_path(blind))
+            raise GuardError(blind.blindness)
 
     def _all_reach(self) -> bool:
         return all(member.reaches for member in self._alive)
 
     @property
-    def _alive(self) -> list[_Member]:
+    def _alive(self) -> list[Member]:
         return [member for member in self._members if member.ready and not member.gone]
 
-    def _is_blind(self, member: _Member) -> bool:
+    def _is_blind(self, member: Member) -> bool:
         """Whether it has tried every path in vain."""
         return not member.reaches and set(member.paths) == set(paths_of(self.order.observatory))
 
@@ -231,8 +194,8 @@ class Watch:
         self._relieved += self._before
         self._before.clear()
 
-    async def _spawn(self) -> list[_Member]:
-        pipes = _pipes(4)
+    async def _spawn(self) -> list[Member]:
+        pipes = open_pipes(4)
         theirs = [pipes[0][0], pipes[1][1], pipes[2][0], pipes[3][1]]
         command = [sys.executable, "-P", "-m", "safelight.engine.guard", *map(str, theirs)]
         try:
@@ -263,20 +226,20 @@ class Watch:
             os.write(members[0].say_fd, self.order.line())
         return members
 
-    async def _member(self, say_fd: int, hear_fd: int) -> _Member:
+    async def _member(self, say_fd: int, hear_fd: int) -> Member:
         os.set_blocking(say_fd, True)
         reader = asyncio.StreamReader()
         loop = asyncio.get_running_loop()
         transport, _ = await loop.connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(hear_fd, "rb", buffering=0)
         )
-        member = _Member(say_fd, reader, transport=transport)
+        member = Member(say_fd, reader, transport=transport)
         self._keep(self._listen(member))
         return member
 
-    async def _listen(self, member: _Member) -> None:
+    async def _listen(self, member: Member) -> None:
         """Hear one guard until its pipe closes."""
-        while line := await _line(member.reader):
+        while line := await member.line():
             message = message_of(line)
             member.unanswered = 0
             if "ready" in message:
@@ -296,7 +259,7 @@ class Watch:
                 if member in self._members:
                     await self._replace()
 
-    def _note_path(self, member: _Member, found: Reach) -> None:
+    def _note_path(self, member: Member, found: Reach) -> None:
         """Tell what is wrong with a path, once for both guards; where there is no other one nothing may burn."""
         member.paths[found.path] = found
         others = (other.paths.get(found.path) for other in self._members if other is not member)
@@ -305,7 +268,7 @@ class Watch:
             self.tell("guard.path.failed", path=found.path, answers=found.answers, reason=str(found))
         if self._is_blind(member) and member in self._members and not self._given_up:
             self._given_up = True
-            self.on_lost(_without_a_path(member))
+            self.on_lost(member.blindness)
 
     async def _start_some_pair(self) -> None:
         """Start a pair, and another one where it dies at once.
@@ -346,15 +309,14 @@ class Watch:
             for member in [*self._members, *self._before]:
                 # Counted in beats, not in seconds: a runner that was stopped itself must not blame its guard.
                 silent = member.unanswered * policy.heartbeat_s > policy.silence_s
-                # The number of one that is gone may be somebody else's by now.
                 if silent and member.pid is not None and not member.gone:
                     self.tell("guard.silent", pid=member.pid, beats=member.unanswered)
-                    _kill(member.pid)
+                    member.kill()
                 member.unanswered += 1
                 member.say(beat=1)
             await real_sleep(policy.heartbeat_s)
 
-    def _send_lease(self, member: _Member, lamp: str) -> None:
+    def _send_lease(self, member: Member, lamp: str) -> None:
         member.say(lease=lamp, s=max(0.0, self._leases[lamp] - self._wall.now()))
 
     async def _until(self, met: Callable[[], bool], seconds: float, complaint: str) -> None:
@@ -391,35 +353,3 @@ class Watch:
             member.close()
             if member.transport is not None:
                 member.transport.close()
-
-
-def _without_a_path(member: _Member) -> str:
-    return f"the guards can't read the lamps: {'; '.join(map(str, member.paths.values()))}"
-
-
-def _pipes(number: int) -> list[tuple[int, int]]:
-    """So many pipes, or none."""
-    made: list[tuple[int, int]] = []
-    try:
-        for _ in range(number):
-            made.append(os.pipe())  # noqa: PERF401 - what was made before one fails must be known
-    except OSError as error:
-        for fd in (end for pipe in made for end in pipe):
-            os.close(fd)
-        raise GuardError(f"the guard can't be started: {error}") from None
-    return made
-
-
-async def _line(reader: asyncio.StreamReader) -> bytes:
-    """The next line; nothing where there will be none."""
-    try:
-        return await reader.readline()
-    except (OSError, ValueError):
-        return b""
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, 9)
-    except ProcessLookupError:
-        return

@@ -17,7 +17,7 @@ from safelight.devices import (
 )
 from safelight.engine.clock import Clock
 from safelight.engine.errors import GuardError
-from safelight.engine.guard import Order
+from safelight.engine.guard_order import Order
 from safelight.engine.safing import Safing
 from safelight.engine.watch import Watch
 from tests.clu.bench import Bench

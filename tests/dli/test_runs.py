@@ -17,7 +17,7 @@ import yaml
 from safelight.devices import Observatory
 from safelight.engine import RunResult
 from safelight.engine.calibrate import Request, perform
-from safelight.engine.guard import Order
+from safelight.engine.guard_order import Order
 from safelight.engine.guardbook import guards
 from tests.dli.conftest import observatory_on
 from tests.dli.dli_server import DliServer

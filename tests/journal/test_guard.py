@@ -18,7 +18,7 @@ from safelight.engine import tables, watch
 from safelight.engine.calibrate import Request, RunResult, perform
 from safelight.engine.clock import Clock, ScaledClock
 from safelight.engine.errors import GuardError
-from safelight.engine.guard import Order
+from safelight.engine.guard_order import Order
 from safelight.engine.guardbook import guards
 from safelight.engine.journal import Journal
 from safelight.engine.watch import Watch

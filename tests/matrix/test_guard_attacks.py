@@ -12,7 +12,8 @@ import pytest
 
 from safelight.devices import DeviceFailed, LampState, Observatory, load_observatory
 from safelight.engine import Clock, VirtualClock
-from safelight.engine.guard import Guard, Order, message_of
+from safelight.engine.guard import Guard
+from safelight.engine.guard_order import Order, message_of
 from safelight.engine.guardbook import GuardBook
 
 NAMES = ("Argon", "Neon", "LDLS", "Quartz", "HgNe", "Xenon")

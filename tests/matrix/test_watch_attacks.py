@@ -13,9 +13,10 @@ from safelight.devices import Observatory, load_observatory
 from safelight.devices.simulated.faults import Fault
 from safelight.engine import Clock
 from safelight.engine.errors import GuardError
-from safelight.engine.guard import Order
+from safelight.engine.guard_member import Member
+from safelight.engine.guard_order import Order
 from safelight.engine.guardbook import guards
-from safelight.engine.watch import Watch, _line, _Member
+from safelight.engine.watch import Watch
 from tests.matrix.wall import now, pause
 
 LONGEST_S = 60.0
@@ -217,7 +218,7 @@ def test_what_a_guard_says_is_spoiled(story: Story, spoiled: bytes) -> None:
     async def listen() -> bool:
         reader = asyncio.StreamReader()
         fd = os.open(os.devnull, os.O_WRONLY)
-        member = _Member(fd, reader)
+        member = Member(fd, reader)
         reader.feed_data(spoiled)
         reader.feed_eof()
         await story.watch._listen(member)
@@ -233,6 +234,6 @@ def test_a_pipe_that_fails() -> None:
     async def read() -> bytes:
         reader = asyncio.StreamReader()
         reader.set_exception(ConnectionResetError())
-        return await _line(reader)
+        return await Member(-1, reader).line()
 
     assert asyncio.run(read()) == b""

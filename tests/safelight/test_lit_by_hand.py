@@ -105,7 +105,7 @@ def test_what_is_not_handed_over_goes_off(inside: Inside, home: Path, monkeypatc
 def test_a_command_that_dies_leaves_no_lamp(inside: Inside, home: Path, until_gone: UntilGone) -> None:
     """When the command dies before it has handed the lamp over, the guards switch off that lamp, and no other."""
     from safelight.engine.bench_top import bench_top  # noqa: PLC0415
-    from safelight.engine.guard import Order  # noqa: PLC0415
+    from safelight.engine.guard_order import Order  # noqa: PLC0415
 
     other = json.loads(inside("lamps", "on", "Argon", "--json").stdout)["guards"]
 
