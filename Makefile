@@ -37,7 +37,7 @@ docs: $(READY)
 	$(BIN)/python -m sphinx -E -W --keep-going -n -q docs .dev/docs
 
 soak: $(READY)
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m soak --timeout 0
 
 # Side by side with what else could be used, in an environment of its own; on a quiet machine.
 bench:

@@ -4,7 +4,7 @@ Nothing is changed here: an `Assessment` says what is so, and `settle` (when the
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,18 +78,19 @@ def _assess(
     kept: list[TakenFrame] = []
     lost: list[tuple[TakenFrame, str]] = []
     for taken in taken_frames(journal, page.run, folder):
-        why = _missing(taken, sizes, folder, verify=verify) if taken.verdict == "good" else None
+        # Whatever the journal knows leaves the listing, what is left of a lost frame too: it is not to be trusted, and
+        # must not pass for a frame in doubt.
+        entries = _entries(taken, folder)
+        found = [sizes.pop(name, None) for name, _, _ in entries]
+        why = _missing(entries, found, folder, verify=verify) if taken.verdict == "good" else None
         if why is None:
             kept.append(taken)
         else:
             lost.append((taken, why))
     done = {taken.frame for taken in kept if taken.verdict == "good"}
-    # What is left of a lost frame is known too, and not to be trusted: it must not pass for a frame in doubt.
-    all_taken = [*kept, *(taken for taken, _ in lost)]
-    known = {name for taken in all_taken for name, _, _ in _entries(taken, folder)}
-    strangers = [folder / name for name in sorted(sizes.keys() - known) if name.endswith((".fits", ".fits.gz"))]
-    found = find_frames(strangers, run=page.run, cameras=cameras)
-    adopted, aside = _sort_out(found, names, done)
+    strangers = [folder / name for name in sorted(sizes) if name.endswith((".fits", ".fits.gz"))]
+    in_doubt = find_frames(strangers, run=page.run, cameras=cameras)
+    adopted, aside = _sort_out(in_doubt, names, done)
     done |= {taken.frame for taken in adopted}
     left = tuple(frame for frame in asked if frame.id not in done)
     attempts = _attempts(journal, page.run, [frame.id for frame in left])
@@ -120,17 +121,21 @@ def _sizes(folder: Path) -> dict[str, int]:
         os.close(opened)
 
 
-def _entries(taken: TakenFrame, folder: Path) -> Iterable[tuple[str, int, str]]:
+_Entry = tuple[str, int, str]
+
+
+def _entries(taken: TakenFrame, folder: Path) -> Sequence[_Entry]:
     """Name, bytes and sha256 of each file; the name alone where it lies in the run's folder."""
     if isinstance(taken.files, JournaledFiles) and taken.files.folder == folder:
         return taken.files.entries
-    return ((str(file.path), file.bytes, file.sha256) for file in taken.files)
+    return [(str(file.path), file.bytes, file.sha256) for file in taken.files]
 
 
-def _missing(taken: TakenFrame, sizes: Mapping[str, int], folder: Path, *, verify: bool) -> str | None:
-    """Why a frame that was good does not count any more; None if it does."""
-    for name, expected, digest in _entries(taken, folder):
-        size = sizes[name] if name in sizes else _size(folder / name)
+def _missing(entries: Sequence[_Entry], sizes: Sequence[int | None], folder: Path, *, verify: bool) -> str | None:
+    """Why a frame that was good does not count any more, by the sizes in the listing; None if it does."""
+    for (name, expected, digest), listed in zip(entries, sizes, strict=True):
+        # It may lie elsewhere, or belong to two attempts.
+        size = listed if listed is not None else _size(folder / name)
         if size is None:
             return f"{name} is missing"
         if size != expected:

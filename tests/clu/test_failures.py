@@ -1,6 +1,8 @@
 """What goes wrong with real actors: nothing hangs, nothing is believed that was not read back."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -236,6 +238,7 @@ def test_guard_with_wrong_credentials(bench: Bench, tmp_path: Path, run: Run, *,
     order = Order("by-test", tmp_path, Observatory.model_validate(plain))
     reasons: list[str] = []
     lost: list[str] = []
+    guards: list[int] = []
 
     async def scene() -> None:
         watch = Watch(order, CLOCK, lost.append, lambda _, **facts: reasons.append(str(facts.get("reason"))))
@@ -247,12 +250,34 @@ def test_guard_with_wrong_credentials(bench: Bench, tmp_path: Path, run: Run, *,
             else:
                 await watch.permit("Argon", 60.0)
         finally:
+            guards.extend(watch.pids)
             await watch.end()
 
     run(scene())
+    if broker_too:
+        # Where no path answers they would go on for ever, as they should.
+        for pid in guards:
+            os.kill(pid, signal.SIGKILL)
+    assert len(guards) == 2
     assert len(lost) == int(broker_too)
     assert [reason.split(":")[0] for reason in sorted(reasons)] == ["the first path"] * broker_too + ["the second path"]
     assert bench.hardware.switch.switched == []
+
+
+def test_spectrograph_actor_killed_in_mid_exposure(bench: Bench, tmp_path: Path, run: Run) -> None:
+    """An actor that dies while it integrates is noticed; abort closes the shutters that it left open."""
+
+    async def scene() -> None:
+        async with connected(bench, tmp_path) as devices:
+            exposing = asyncio.create_task(devices.spectrographs.expose(ExposureOrder("arc", 60.0, "arc-1")))
+            while not all(shutter.open for shutter in bench.hardware.shutters.values()):
+                await CLOCK.sleep(0.1)
+            bench.kill_actors("scp")
+            with pytest.raises((DeviceUnknown, DeviceFailed)):
+                await exposing
+            assert not any(shutter.open for shutter in bench.hardware.shutters.values())
+
+    run(scene())
 
 
 def test_broker_stopped_and_started_in_mid_command(bench: Bench, tmp_path: Path, run: Run) -> None:
@@ -290,19 +315,3 @@ def test_broker_stopped_and_started_in_mid_command(bench: Bench, tmp_path: Path,
     run(scene())
     assert bench.hardware.switch.lit() == set()
     assert [lamp for lamp, on in bench.hardware.switch.switched if on] == ["Argon"]
-
-
-def test_spectrograph_actor_killed_in_mid_exposure(bench: Bench, tmp_path: Path, run: Run) -> None:
-    """An actor that dies while it integrates is noticed; abort closes the shutters that it left open."""
-
-    async def scene() -> None:
-        async with connected(bench, tmp_path) as devices:
-            exposing = asyncio.create_task(devices.spectrographs.expose(ExposureOrder("arc", 60.0, "arc-1")))
-            while not all(shutter.open for shutter in bench.hardware.shutters.values()):
-                await CLOCK.sleep(0.1)
-            bench.kill_actors("scp")
-            with pytest.raises((DeviceUnknown, DeviceFailed)):
-                await exposing
-            assert not any(shutter.open for shutter in bench.hardware.shutters.values())
-
-    run(scene())
