@@ -124,8 +124,6 @@ class Segment:
         instrument.attempts.update(self.attempts)
         record = SegmentRecord(self.lock.journal, self.run, self.folder, self.clock)
         record.begin(self.plan.graph.hash, self.plan.observatory.hash, self.asked_by)
-        if self.settle is not None:
-            self.settle(record)
         runner = Runner(
             graph=self.plan.graph,
             instrument=instrument,
@@ -135,9 +133,18 @@ class Segment:
             record=record,
         )
         self._tell_start()
+        self._settle(record, runner)
         on_start(runner)
         abort = partial(runner.stop, "abort", "the task was cancelled")
         return await uncancelled(self._execute(runner, record, began_s), abort)
+
+    def _settle(self, record: SegmentRecord, runner: Runner) -> None:
+        """Write down what a resume has found; where files can't be moved no frame is taken beside them."""
+        try:
+            if self.settle is not None:
+                self.settle(record)
+        except OSError as error:
+            runner.stop("fault", f"files of an earlier try can't be set aside: {error}")
 
     async def _execute(self, runner: Runner, record: SegmentRecord, began_s: float) -> RunResult:
         listening = Listening(self.lock.journal.url, self.lock.owner, partial(_obey, runner), self.announce)

@@ -44,7 +44,7 @@ def moments(
     keyed = [
         *_of_segments(segments, requests, ends, going_on=going_on),
         *_of_states(states, segments, going_on=going_on),
-        *_of_frames(frames),
+        *_of_frames(frames, ends),
         *_of_lamps(lamp_events, segments, states),
         *_of_requests([row for row in requests if row["word"] in STOPS], segments, states),
     ]
@@ -133,8 +133,10 @@ def _words(row: Row) -> str:
 # ---- frames
 
 
-def _of_frames(frames: Sequence[Row]) -> Iterator[tuple[Key, Moment]]:
+def _of_frames(frames: Sequence[Row], ends: Mapping[int, str]) -> Iterator[tuple[Key, Moment]]:
     for row in frames:
+        # A frame is written down a moment after its read-out, and before whatever ended the segment.
+        time = min(row["kept"], ends[row["segment"]])
         number = f" (try {row['attempt']})" if row["attempt"] > 1 else ""
         why = row["reason"] or ""
         words, tone = {
@@ -142,7 +144,7 @@ def _of_frames(frames: Sequence[Row]) -> Iterator[tuple[Key, Moment]]:
             "lost": (f"frame {row['frame']}{number} taken; lost since: {why}", "bad"),
         }.get(row["verdict"], (f"frame {row['frame']} BAD{number}: {why}", "warning"))
         facts = {name: row[name] for name in ("frame", "attempt", "exposure_no", "verdict", "reason")}
-        yield (row["segment"], row["kept"], 2), Moment(row["kept"], row["segment"], "frame", words, tone, facts=facts)
+        yield (row["segment"], time, 2), Moment(row["kept"], row["segment"], "frame", words, tone, facts=facts)
 
 
 # ---- lamps

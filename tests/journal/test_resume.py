@@ -200,6 +200,21 @@ def test_truncated_frames_are_retaken(run_to: RunTo) -> None:
     assert "2880 bytes" in run.journaled(verdict="lost")[0]["reason"]
 
 
+def test_what_can_not_be_put_aside(run_to: RunTo) -> None:
+    """Where files can't be moved no frame is taken beside them: the resume is a fault that says why, lamps off."""
+    run = run_to()
+    path = run.first_file("Quartz-120s-001")
+    path.write_bytes(path.read_bytes()[:2880])
+    (run.folder / "aside").write_text("no folder", encoding="utf-8")
+    before = sorted(run.folder.iterdir())
+    refused = run.resume()
+    assert (refused.outcome, set(refused.answer["lamps"].values())) == ("faulted", {"off"})
+    assert "set aside" in rows_of(run.case.journal, tables.segments)[-1]["reason"]
+    assert sorted(run.folder.iterdir()) == before
+    (run.folder / "aside").unlink()
+    run.resume_well()
+
+
 def spoil(path: Path) -> bytes:
     """Change pixels, and nothing else."""
     content = bytearray(path.read_bytes())

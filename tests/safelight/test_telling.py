@@ -167,6 +167,14 @@ def test_the_guard_acts_after_the_kill() -> None:
     assert (burning.seconds, burning.put_out_by) == (10.0, "guard")
 
 
+def test_nothing_is_told_after_the_kill() -> None:
+    """A frame that was written down a moment after its read-out stands before the kill."""
+    states = [state("readout/bias-001", 3, 4)]
+    files = {"segment": 1, "frame": "bias-001", "attempt": 1, "exposure_no": 1, "verdict": "good", "reason": None}
+    told = moments([segment(1, 0)], states, [{**files, "kept": at(5)}], [], [], going_on=False)
+    assert [moment.kind for moment in told] == ["begun", "frame", "killed"]
+
+
 def test_a_lamp_that_nobody_saw_off_burns_on() -> None:
     """Without a read-back as off a lamp counts as burning, and an unconfirmed one is told."""
     events = [event("runner", 2, "on", None, None), event("runner", 9, "off", "unknown", "safing")]
