@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-# Under nohup, and under some services, SIGHUP is ignored, and every child inherits that; safelight respects it. The
-# tests want to see what a closed terminal does, whoever started them.
+# Under nohup, and under some services, SIGHUP is ignored, behind a `&` of a shell SIGINT, and children inherit that;
+# safelight respects it. The tests want to see what a closed terminal and Ctrl-C do, whoever started them.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)
