@@ -82,7 +82,8 @@ def _assess(
         # must not pass for a frame in doubt.
         entries = _entries(taken, folder)
         found = [sizes.pop(name, None) for name, _, _ in entries]
-        why = _missing(entries, found, folder, verify=verify) if taken.verdict == "good" else None
+        whole = taken.verdict != "good" or (not verify and found == [size for _, size, _ in entries])
+        why = None if whole else _missing(entries, found, folder, verify=verify)
         if why is None:
             kept.append(taken)
         else:

@@ -17,6 +17,7 @@ from safelight.engine.clock import Clock, ScaledClock, wall_utc
 from safelight.engine.events import Listener
 from safelight.engine.lines import Line, alarm, line_of, summary
 from safelight.engine.picture import Picture
+from safelight.engine.plain_display import PlainDisplay
 from safelight.engine.runner import Runner
 
 __all__ = ["Level", "Progress", "progress_for"]
@@ -107,10 +108,9 @@ def _display_for(stream: IO[str] | None, progress: Progress, least: Level | None
         from safelight.engine.notebook import NotebookDisplay, cell_output  # noqa: PLC0415
 
         return NotebookDisplay(progress.picture, progress.now, cell_output())
-    from safelight.engine.display import LiveDisplay, PlainDisplay  # noqa: PLC0415 - rich is not for those who show nothing
-
     if stream.isatty() and least != "warning":
-        from safelight.engine.console import SafeConsole  # noqa: PLC0415
+        from safelight.engine.console import SafeConsole  # noqa: PLC0415 - rich is slow, and for terminals only
+        from safelight.engine.display import LiveDisplay  # noqa: PLC0415
 
         console = SafeConsole(file=stream)
         if console.is_terminal and not console.is_dumb_terminal:

@@ -161,8 +161,8 @@ def _show(found: Mapping[str, Any], heard: Mapping[str, str]) -> None:
 
 
 def _shout(lamps: Mapping[str, str], heard: Mapping[str, str], by_hand: Any) -> None:
-    from safelight.engine.display import PlainDisplay  # noqa: PLC0415
     from safelight.engine.lines import alarm  # noqa: PLC0415
+    from safelight.engine.plain_display import PlainDisplay  # noqa: PLC0415
     from safelight.speech import tell_as_is  # noqa: PLC0415
 
     PlainDisplay(tell_as_is).shout(alarm(lamps, heard, by_hand=by_hand))

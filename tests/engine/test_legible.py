@@ -11,11 +11,12 @@ from rich.text import Text
 
 from safelight.engine.by_hand import ByHand
 from safelight.engine.console import SafeConsole
-from safelight.engine.display import LiveDisplay, PlainDisplay
+from safelight.engine.display import LiveDisplay
 from safelight.engine.home import users_home
 from safelight.engine.legible import legible
 from safelight.engine.lines import Line, alarm
 from safelight.engine.picture import Picture
+from safelight.engine.plain_display import PlainDisplay
 from safelight.engine.progress import Progress
 from safelight.speech import put, tell, warn
 

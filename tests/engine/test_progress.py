@@ -14,9 +14,10 @@ from safelight.devices.simulated.faults import Fault
 from safelight.engine import Plan, Request, RunResult, perform, plan_of
 from safelight.engine.aside import Aside
 from safelight.engine.console import SafeConsole
-from safelight.engine.display import LiveDisplay, PlainDisplay
+from safelight.engine.display import LiveDisplay
 from safelight.engine.lines import Line, alarm, line_of, summary
 from safelight.engine.picture import Picture
+from safelight.engine.plain_display import PlainDisplay
 from safelight.engine.progress import progress_for
 from safelight.engine.wording import brief, clock_face
 
