@@ -58,26 +58,30 @@ async def perform(
     room_for_frames(request.frames)
     choices = choose(draft.document, draft.observatory, point=request.point)
     plan = draft if not choices else plan_of(request, choices, start)
-    run = new_run_id(plan.document.name, clock)
-    folder = (request.frames / run).absolute()
     url = request.journal or default_url(home)
-    with hold(url, plan.observatory.name, run) as lock, run_log(home, run, request.log_level) as log:
+    while True:
+        run = new_run_id(plan.document.name, clock)
+        folder = (request.frames / run).absolute()
         page = page_of(plan, request, run, folder, clock)
-        write_run(lock.journal, page)
-        segment = Segment(
-            run=run,
-            plan=plan,
-            clock=clock,
-            home=home,
-            folder=folder,
-            announce=Announcer(run, clock, (*listeners, log)),
-            lock=lock,
-            faults=request.faults,
-            guarded=guarded,
-            asked_by=request.asked_by,
-            observatory_source=page.observatory_source,
-        )
-        return await segment.execute(on_start)
+        with hold(url, plan.observatory.name, run) as lock:
+            # Where hundreds start at once, two may get the same name; the second takes another one.
+            if folder.exists() or not write_run(lock.journal, page):
+                continue
+            with run_log(home, run, request.log_level) as log:
+                segment = Segment(
+                    run=run,
+                    plan=plan,
+                    clock=clock,
+                    home=home,
+                    folder=folder,
+                    announce=Announcer(run, clock, (*listeners, log)),
+                    lock=lock,
+                    faults=request.faults,
+                    guarded=guarded,
+                    asked_by=request.asked_by,
+                    observatory_source=page.observatory_source,
+                )
+                return await segment.execute(on_start)
 
 
 def page_of(plan: Plan, request: Request, run: str, folder: Path, clock: Timekeeper) -> RunPage:

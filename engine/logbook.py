@@ -49,12 +49,15 @@ class RunPage:
     outcome: str | None = None
 
 
-def write_run(journal: Journal, page: RunPage) -> None:
-    """Enter a new run and commit."""
+def write_run(journal: Journal, page: RunPage) -> bool:
+    """Enter a new run and commit; False where there is a run of that name already, and nothing is written."""
     values = {name: getattr(page, name) for name in RunPage.__slots__}
     values |= {"options": json.dumps(page.options), "choices": json.dumps(page.choices), "folder": str(page.folder)}
-    journal.write(sa.insert(tables.runs), values)
-    journal.commit()
+    with journal.alone():
+        taken = journal.read(sa.select(tables.runs.c.run).where(tables.runs.c.run == page.run))
+        if not taken:
+            journal.write(sa.insert(tables.runs), values)
+    return not taken
 
 
 def run_page(journal: Journal, run: str) -> RunPage:
