@@ -140,9 +140,17 @@ def taken_frames(journal: Journal, run: str, folder: Path) -> tuple[TakenFrame, 
     )
 
 
+Values = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+"""One row, or several."""
+
+
 @dataclass(slots=True)
 class SegmentRecord:
-    """Writes one segment (fulfils `Record`)."""
+    """Writes one segment (fulfils `Record`).
+
+    What is told is gathered here, then written and committed in one go: a transaction that stayed open while something
+    is awaited would keep every other writer of a shared SQLite file waiting, its lamps included.
+    """
 
     journal: Journal
     run: str
@@ -152,6 +160,7 @@ class SegmentRecord:
     _number: int = 0
     _frame_number: int = 0
     _open: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _gathered: list[tuple[sa.Executable, Values]] = field(default_factory=list)
 
     def begin(self, graph_hash: str, observatory_hash: str, asked_by: str | None = None) -> None:
         """Enter the segment, and who has asked for it, and commit."""
@@ -187,7 +196,7 @@ class SegmentRecord:
         """The state's action is about to begin."""
         self._number += 1
         self._open[state.id] = (self._number, self.clock.now())
-        self.journal.write(
+        self._gather(
             _INSERT_STATE,
             {
                 "run": self.run,
@@ -218,7 +227,7 @@ class SegmentRecord:
 
     def _close(self, state: State, outcome: str, error: str | None) -> None:
         number, began_s = self._open.pop(state.id, (0, 0.0))
-        self.journal.write(
+        self._gather(
             _UPDATE_STATE,
             {
                 "the_run": self.run,
@@ -234,7 +243,7 @@ class SegmentRecord:
     def keep(self, taken: TakenFrame) -> None:
         """A frame is on the disk, good or bad."""
         self._frame_number += 1
-        self.journal.write(
+        self._gather(
             sa.insert(tables.frames),
             {
                 "run": self.run,
@@ -254,25 +263,31 @@ class SegmentRecord:
         """A frame that was recorded as good is not whole on the disk any more."""
         mine = (tables.frames.c.run == self.run) & (tables.frames.c.frame == taken.frame)
         statement = sa.update(tables.frames).where(mine & (tables.frames.c.exposure_no == taken.exposure_no))
-        self.journal.write(statement, {"verdict": "lost", "reason": why})
+        self._gather(statement, {"verdict": "lost", "reason": why})
 
     def lamp(self, lamp: str, action: str, seen: str | None = None, why: str | None = None) -> None:
         """A lamp is about to be commanded, or was read back."""
-        write_lamp_events(self.journal, self.run, [(lamp, action, seen)], who="runner", why=why, time=self._now())
+        self._gather(_INSERT_LAMP, _lamp_rows(self.run, [(lamp, action, seen)], "runner", why, self._now()))
 
     def finish(self, outcome: str, reason: str | None, lamps: Mapping[str, str]) -> None:
         """The segment has ended; commits."""
         mine = (tables.segments.c.run == self.run) & (tables.segments.c.segment == self.segment)
         values = {"ended": self._now(), "outcome": outcome, "reason": reason, "lamps": json.dumps(dict(lamps))}
-        self.journal.write(sa.update(tables.segments).where(mine), values)
-        self.journal.write(sa.update(tables.runs).where(tables.runs.c.run == self.run), {"outcome": outcome})
+        self._gather(sa.update(tables.segments).where(mine), values)
+        self._gather(sa.update(tables.runs).where(tables.runs.c.run == self.run), {"outcome": outcome})
         for lamp, seen in lamps.items():
             self.lamp(lamp, "off", seen, "safing")
         self.commit()
 
     def commit(self) -> None:
         """Return when everything is safe on disk."""
+        gathered, self._gathered = self._gathered, []
+        for statement, values in gathered:
+            self.journal.write(statement, values)
         self.journal.commit()
+
+    def _gather(self, statement: sa.Executable, values: Values) -> None:
+        self._gathered.append((statement, values))
 
     def _now(self) -> str:
         return self.clock.utc().isoformat(timespec="milliseconds")
@@ -285,11 +300,16 @@ def write_lamp_events(
     journal: Journal, run: str, events: Iterable[tuple[str, str, str | None]], *, who: str, why: str | None, time: str
 ) -> None:
     """Enter (lamp, action, as read back) of one moment; `who` is runner, guard or hand."""
-    rows = [
+    journal.write(_INSERT_LAMP, _lamp_rows(run, events, who, why, time))
+
+
+def _lamp_rows(
+    run: str, events: Iterable[tuple[str, str, str | None]], who: str, why: str | None, time: str
+) -> list[dict[str, Any]]:
+    return [
         {"run": run, "time": time, "lamp": lamp, "action": action, "seen": seen, "who": who, "why": why}
         for lamp, action, seen in events
     ]
-    journal.write(_INSERT_LAMP, rows)
 
 
 _INSERT_STATE = sa.insert(tables.states)

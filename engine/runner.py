@@ -266,6 +266,7 @@ class Runner:
                 kept = await _work(state).clean_up(self.instrument, again=again)
             if kept is not None:
                 self._keep(kept)
+                self._wake.set()  # so that it is written down before the wait for a retry
         except Exception as error:  # noqa: BLE001 - the retry or the end comes all the same
             self._tell("clean-up.failed", state, error=in_words(error))
 

@@ -1,11 +1,14 @@
 """One run at a time, and stopping it from elsewhere."""
 
+import asyncio
 import fcntl
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from safelight.engine import tables
+from safelight.devices.simulated.faults import load_faults
+from safelight.engine import Request, perform, tables
 from safelight.engine.clock import wall_utc
 from safelight.engine.control import ask, running
 from safelight.engine.errors import RunRefused
@@ -259,3 +263,41 @@ def test_two_observatories_at_once(warm: Warm, other: Warm, make_case: MakeCase,
     assert asked(one, "abort", second) == second
     assert (other.end().outcome, warm.end().outcome) == ("aborted", "done")
     assert_whole(one, first, DEMO)
+
+
+TROUBLE = """
+- {device: spectrographs, verb: read_out, nth: 2, what: error}
+- {device: lamps.Quartz, verb: "on", nth: 1, what: error, times: 9}
+"""
+
+
+def test_nobody_waits_for_a_run_in_trouble(small: Path, tmp_path: Path) -> None:
+    """Whatever happens in a run (a retry, a fault, safing), nothing keeps another writer of the journal waiting."""
+    path = tmp_path / "journal.sqlite"
+    (tmp_path / "faults.yaml").write_text(TROUBLE, encoding="utf-8")
+    waits: list[tuple[str, str | None]] = []
+    events: list[str] = []
+
+    def write_beside(event: Mapping[str, Any]) -> None:
+        events.append(event["event"])
+        # Half a second: the thread that listens for requests writes too, now and then, and lets go at once.
+        with closing(sqlite3.connect(path, timeout=0.5, isolation_level=None)) as other:  # noqa: TID251 - a stranger
+            try:
+                other.execute("BEGIN IMMEDIATE")
+                other.execute("ROLLBACK")
+            except sqlite3.OperationalError:
+                waits.append((event["event"], event.get("state")))
+
+    request = Request(
+        {"name": "one", "biases": {"count": 3}, "lamps": {"Quartz": {"exposure_time": 1}}},
+        small,
+        home=tmp_path / "home",
+        frames=tmp_path / "frames",
+        journal=f"sqlite:///{path}",
+        speed="max",
+        faults=load_faults(tmp_path / "faults.yaml"),
+    )
+    result = asyncio.run(perform(request, listeners=[write_beside], guarded=False))
+    assert result.outcome == "faulted"
+    assert {"state.failed", "state.retried", "safing.started", "run.finished"} <= set(events)
+    assert waits == []

@@ -167,11 +167,21 @@ def test_nothing_there(warm: Warm, case: Case) -> None:
     assert "nothing to resume" in ended.answer["words"]
 
 
-def test_killed_before_anything_was_written(run_to: RunTo, warm: Warm, case: Case) -> None:
+def test_killed_before_anything_was_written(warm: Warm, case: Case) -> None:
     """A run that died between its lock and its first entry leaves nothing to resume, and nothing in the way."""
-    assert warm.do(case.job("run", at=kill("uncommitted", 1))).killed
+    # The first transaction makes the tables, the second takes the lock, the third enters the run.
+    assert warm.do(case.job("run", at=kill("commit", 2))).killed
+    assert rows_of(case.journal, tables.locks)
     assert warm.do(case.job("resume")).outcome == "RunRefused"
     assert warm.do(case.job("run")).outcome == "done"
+
+
+def test_killed_before_its_first_segment(warm: Warm, case: Case) -> None:
+    """A run that was entered, and died before its first segment, is one to resume."""
+    assert warm.do(case.job("run", at=kill("commit", 3))).killed
+    assert rows_of(case.journal, tables.runs)
+    assert rows_of(case.journal, tables.segments) == []
+    assert warm.do(case.job("resume")).outcome == "done"
 
 
 # ---- files that changed behind its back
