@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from safelight.devices.observatory import Observatory
+from safelight.engine.collector import calm_collector
 from safelight.engine.darkness import Darkness, wait_for
 from safelight.engine.ending import OUTCOMES, Ending, Stop, fault
 from safelight.engine.errors import EngineError
@@ -88,7 +89,8 @@ class Runner:
             CancelledError: after the lamps are safe, if the caller was cancelled.
         """
         self._loop = asyncio.get_running_loop()
-        return await uncancelled(self._whole(), lambda: self._ask(Stop("abort", "the task was cancelled")))
+        with calm_collector():
+            return await uncancelled(self._whole(), lambda: self._ask(Stop("abort", "the task was cancelled")))
 
     def stop(self, event: Literal["abort", "fault", "pause"], reason: str) -> None:
         """Ask for an early end, from any thread; nothing overrides an abort, and a pause overrides nothing."""

@@ -15,19 +15,15 @@ _MOVING = {"run", "resume", "lamps", "point", "fibsel", "expose"}
 """Commands that touch the instrument: from their first moment on, a signal means abort."""
 
 
-_CALM = (50_000, 20, 100)
-"""How seldom the garbage collector looks. A command makes thousands of things that stay (modules, models, states), and
-by its own thresholds it looks at them again and again: a tenth of every start."""
-
-
 def main() -> None:
     """Run one command; never returns."""
-    gc.set_threshold(*_CALM)
     if sys.argv[1:] in (["--version"], ["-V"]):
         print(f"safelight {__version__}")  # noqa: T201
         sys.exit(0)
     from safelight import speech  # noqa: PLC0415
+    from safelight.engine.collector import CALM  # noqa: PLC0415
 
+    gc.set_threshold(*CALM)
     speech.open_streams()
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
     if words and words[0] in _MOVING:
