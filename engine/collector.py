@@ -8,7 +8,7 @@ __all__ = ["CALM", "calm_collector", "no_garbage_collection"]
 
 CALM = (50_000, 20, 100)
 """How seldom the collector looks. Modules, models and states stay for as long as the process does, and by its own
-thresholds it looks at all of them again and again: a tenth of every start, and a pause just when a lamp is to go off."""
+thresholds it looks at all of them again and again: a tenth of every start, a pause just when a lamp is to go off."""
 
 _before: list[tuple[int, int, int]] = []
 """The thresholds that each of those found who want it calm now."""
