@@ -26,11 +26,12 @@ links:
 run: $(READY)
 	$(BIN)/safelight run normal --speed 120 --home .run/home --frames .run/frames
 
-# Servers that some tests need (PostgreSQL, SPIN) are installed first, where that is possible.
+# Servers that some tests need (PostgreSQL, SPIN, ...) are installed first, where that is possible. Much of the tests is
+# waiting, so three share two cores.
 test: $(READY)
 	@if [ -x tests/install-servers ]; then tests/install-servers; fi
 	-@tests/clu/make-actors-env $(PYTHON)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak"
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not soak"
 
 # The site, into .dev/docs/index.html. The tests build it too, in a folder of their own.
 docs: $(READY)
