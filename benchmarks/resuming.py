@@ -125,12 +125,15 @@ def seconds_to_first_command(home: Path) -> float:
 
 
 def _seconds_to_look(folder: Path) -> float:
-    """What the operating system takes for the size of every file."""
+    """What the operating system takes for the size of every file, in the order in which they were written."""
+    names = sorted(os.listdir(folder))  # noqa: PTH208 - names, not 90,000 paths
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     began = time.perf_counter()
-    with os.scandir(folder) as entries:
-        total = sum(entry.stat().st_size for entry in entries)
+    total = sum(os.stat(name, dir_fd=opened).st_size for name in names)
+    took = time.perf_counter() - began
+    os.close(opened)
     assert total
-    return time.perf_counter() - began
+    return took
 
 
 def _make_workflow(folder: Path, steps: int) -> None:

@@ -4,7 +4,8 @@ Nothing is changed here: an `Assessment` says what is so, and `settle` (when the
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -74,23 +75,23 @@ def _assess(
     journal: Journal, page: RunPage, asked: tuple[Frame, ...], folder: Path, cameras: int, *, verify: bool
 ) -> Assessment:
     names = {frame.id for frame in asked}
-    sizes = _sizes(folder)
     kept: list[TakenFrame] = []
     lost: list[tuple[TakenFrame, str]] = []
-    for taken in taken_frames(journal, page.run, folder):
-        # Whatever the journal knows leaves the listing, what is left of a lost frame too: it is not to be trusted, and
-        # must not pass for a frame in doubt.
-        entries = _entries(taken, folder)
-        found = [sizes.pop(name, None) for name, _, _ in entries]
-        whole = taken.verdict != "good" or (not verify and found == [size for _, size, _ in entries])
-        why = None if whole else _missing(entries, found, folder, verify=verify)
-        if why is None:
-            kept.append(taken)
-        else:
-            lost.append((taken, why))
+    journaled: list[str] = []
+    with _opened(folder) as opened:
+        for taken in taken_frames(journal, page.run, folder):
+            entries = _entries(taken, folder)
+            journaled += [name for name, _, _ in entries]
+            whole = taken.verdict != "good" or (not verify and _whole(entries, opened))
+            why = None if whole else _missing(entries, folder, verify=verify)
+            if why is None:
+                kept.append(taken)
+            else:
+                lost.append((taken, why))
     done = {taken.frame for taken in kept if taken.verdict == "good"}
-    strangers = [folder / name for name in sorted(sizes) if name.endswith((".fits", ".fits.gz"))]
-    in_doubt = find_frames(strangers, run=page.run, cameras=cameras)
+    # What the journal knows is not looked at again, what is left of a lost frame neither: it is not to be trusted, and
+    # must not pass for a frame in doubt.
+    in_doubt = find_frames(_strangers(folder, journaled), run=page.run, cameras=cameras)
     adopted, aside = _sort_out(in_doubt, names, done)
     done |= {taken.frame for taken in adopted}
     left = tuple(frame for frame in asked if frame.id not in done)
@@ -106,18 +107,16 @@ def _assess(
     )
 
 
-def _sizes(folder: Path) -> dict[str, int]:
-    """Name -> bytes of everything in the folder, in one pass.
-
-    The folder is opened once, and every name looked up in it: half the time of whole paths, for 90,000 files.
-    """
+@contextmanager
+def _opened(folder: Path) -> Iterator[int | None]:
+    """The folder's descriptor, to look names up in it: half the time of whole paths. None where there is no folder."""
     try:
         opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        yield None
+        return
     try:
-        with os.scandir(opened) as entries:
-            return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+        yield opened
     finally:
         os.close(opened)
 
@@ -132,11 +131,37 @@ def _entries(taken: TakenFrame, folder: Path) -> Sequence[_Entry]:
     return [(str(file.path), file.bytes, file.sha256) for file in taken.files]
 
 
-def _missing(entries: Sequence[_Entry], sizes: Sequence[int | None], folder: Path, *, verify: bool) -> str | None:
-    """Why a frame that was good does not count any more, by the sizes in the listing; None if it does."""
-    for (name, expected, digest), listed in zip(entries, sizes, strict=True):
-        # It may lie elsewhere, or belong to two attempts.
-        size = listed if listed is not None else _size(folder / name)
+def _whole(entries: Sequence[_Entry], opened: int | None) -> bool:
+    """Whether each file lies there with the size that the journal has.
+
+    Asked in the journal's order, which is that in which they were written: a third less time than in the order in which
+    the folder lists them, and far less on a disk that has to be read.
+    """
+    if opened is None:
+        return False
+    try:
+        return [os.stat(name, dir_fd=opened).st_size for name, _, _ in entries] == [size for _, size, _ in entries]
+    except OSError:
+        return False
+
+
+def _strangers(folder: Path, journaled: Iterable[str]) -> list[Path]:
+    """The FITS files in the folder that the journal does not name."""
+    try:
+        names = set(os.listdir(folder))  # noqa: PTH208 - names, not 90,000 paths
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    found = (folder / name for name in sorted(names.difference(journaled)) if name.endswith((".fits", ".fits.gz")))
+    return [path for path in found if path.is_file()]
+
+
+def _missing(entries: Iterable[_Entry], folder: Path, *, verify: bool) -> str | None:
+    """Why a frame that was good does not count any more; None if it does.
+
+    Each file is looked for anew: it may lie elsewhere, or belong to two attempts.
+    """
+    for name, expected, digest in entries:
+        size = _size(folder / name)
         if size is None:
             return f"{name} is missing"
         if size != expected:

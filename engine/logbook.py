@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, overload
 
 import sqlalchemy as sa
+from pydantic_core import from_json
 
 from safelight import __version__
 from safelight.devices import Timekeeper
@@ -97,11 +98,11 @@ class JournaledFiles(Sequence[FrameFile]):
     """The files of a frame as the journal has them: made into paths only where somebody looks.
 
     Attributes:
-        entries: path relative to the folder, bytes, sha256.
+        entries: path relative to the folder, bytes, sha256; as lists, where they come from JSON.
     """
 
     folder: Path
-    entries: tuple[tuple[str, int, str], ...]
+    entries: Sequence[tuple[str, int, str]]
 
     @overload
     def __getitem__(self, place: int) -> FrameFile: ...
@@ -124,19 +125,17 @@ def taken_frames(journal: Journal, run: str, folder: Path) -> tuple[TakenFrame, 
     query = sa.select(
         columns.frame, columns.attempt, columns.exposure_no, columns.verdict, columns.reason, columns.files
     )
-    rows = journal.read(query.where(mine).order_by(columns.number))
-    # One text to be read, not thousands.
-    files = json.loads(f"[{','.join(row['files'] for row in rows)}]")
     return tuple(
         TakenFrame(
             frame=row["frame"],
             attempt=row["attempt"],
             exposure_no=row["exposure_no"],
-            files=JournaledFiles(folder, tuple(map(tuple, entries))),
+            # Thousands of texts in which no word comes twice: nothing is gained by remembering words.
+            files=JournaledFiles(folder, from_json(row["files"], cache_strings="none")),
             verdict=row["verdict"],
             reason=row["reason"],
         )
-        for row, entries in zip(rows, files, strict=True)
+        for row in journal.read(query.where(mine).order_by(columns.number))
     )
 
 
