@@ -61,6 +61,12 @@ class Journal:
         except BaseException:
             self.close()
             raise
+        self._file = _identity(self._engine.url)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether what is open is what others find under the same URL: a file may have been moved, or replaced."""
+        return self._file == _identity(self._engine.url)
 
     def __str__(self) -> str:
         return self._engine.url.render_as_string(hide_password=True)
@@ -232,6 +238,17 @@ def _sqlite(url: sa.URL, *, create: bool) -> Engine:
         connection.exec_driver_sql(connection.info.get("begin", "BEGIN"))
 
     return engine
+
+
+def _identity(url: sa.URL) -> tuple[int, int] | None:
+    """Which file SQLite's is; None where there is none, or the database is a server's."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return None
+    try:
+        found = Path(url.database).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _may_be_ours(connection: Any) -> bool:

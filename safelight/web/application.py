@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from safelight import SafelightError
 from safelight.devices import load_observatory
@@ -47,7 +47,8 @@ class Answers:
         self._place, self._desk, self._stream = place, desk, stream
         self._assets = assets()
         self._lamp_threads = CapacityLimiter(20)
-        self._picture = lru_cache(maxsize=8)(picture_of)
+        self._picture_threads = CapacityLimiter(4)
+        self._picture = lru_cache(maxsize=8)(lambda path, _identity: picture_of(path))
 
     # ---- looking
 
@@ -68,9 +69,7 @@ class Answers:
         run = request.query_params.get("run") or None
         if run is not None and len(run) > _LONGEST_NAME:
             return JSONResponse({"error": "no such run"}, 404)
-        if self._stream.full:
-            return JSONResponse({"error": "too many pages are open"}, 503)
-        return StreamingResponse(self._stream.follow(run), media_type="text/event-stream")
+        return _Feed(self._stream, run)
 
     async def library(self, _request: Request) -> Response:
         """The sequences that can be chosen."""
@@ -81,7 +80,9 @@ class Answers:
         query = request.query_params
         try:
             number, index = int(query.get("number", "")[:9]), int(query.get("file", "0")[:9])
-            found = await run_in_threadpool(self._drawn, query.get("run", "")[:_LONGEST_NAME], number, index)
+            draw = partial(self._drawn, query.get("run", "")[:_LONGEST_NAME], number, index)
+            # A disk that hangs holds these threads, and no button's.
+            found = await run_sync(draw, limiter=self._picture_threads)
         except (ValueError, SafelightError) as error:
             words = str(error) if isinstance(error, NoPicture) else "there is no such frame"
             return JSONResponse({"error": words}, 404)
@@ -98,7 +99,12 @@ class Answers:
             path: Path = frame_file(journal, run, number, index)
         finally:
             journal.close()
-        return self._picture(path)
+        try:
+            found = path.stat()
+        except OSError:
+            raise NoPicture("its file is gone") from None
+        # A file that was replaced is drawn anew.
+        return self._picture(path, (found.st_ino, found.st_size, found.st_mtime_ns))
 
     # ---- changing: the gate has seen the token
 
@@ -110,8 +116,12 @@ class Answers:
         verb, where = request.path_params["verb"], request.client.host if request.client else ""
         try:
             act = self._act(verb, asked, asker("the web page", where=where))
-            # The lamps never wait for a thread that somebody else is busy in.
-            answer = await run_sync(act, limiter=self._lamp_threads if verb == "lamps-off" else None)
+            if verb == "lamps-off":
+                # The lamps never wait for a thread that somebody else is busy in.
+                with self._stream.switch():
+                    answer = await run_sync(act, limiter=self._lamp_threads)
+            else:
+                answer = await run_sync(act)
         except SafelightError as error:
             return JSONResponse({"error": str(error)}, 400 if isinstance(error, BadRequest) else 409)
         self._stream.journal.hurry()
@@ -139,6 +149,22 @@ class Answers:
         if "pid" in answer and speed != "max":
             self._stream.journal.speeds[answer["pid"]] = float(speed)
         return answer
+
+
+class _Feed(StreamingResponse):
+    """The events for one page, which holds one of the places for as long as it is fed."""
+
+    def __init__(self, stream: Stream, run: str | None) -> None:
+        super().__init__(stream.follow(run), media_type="text/event-stream")
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or refuse."""
+        with self._stream.seat() as free:
+            if free:
+                await super().__call__(scope, receive, send)
+            else:
+                await JSONResponse({"error": "too many pages are open"}, 503)(scope, receive, send)
 
 
 async def _body(request: Request) -> Mapping[str, Any] | None:

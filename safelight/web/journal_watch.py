@@ -36,15 +36,16 @@ _SURE_S = 3.0
 
 @dataclass(frozen=True)
 class Sight:
-    """The journal at one moment; `error` where it could not be read, `at_s` when it was read last.
+    """The journal at one moment; `error` where it could not be read.
 
     Attributes:
+        at_s: when it was read last; None: never yet, and nothing is known.
         owners: the runs that go on, by run.
         accounts: run -> what is known of it, for the runs that are watched and those that go on.
         lamp_mark: changes when a lamp event is written.
     """
 
-    at_s: float
+    at_s: float | None
     owners: Mapping[str, Owner] = field(default_factory=dict)
     runs: tuple[Mapping[str, Any], ...] = ()
     accounts: Mapping[str, Account] = field(default_factory=dict)
@@ -75,12 +76,13 @@ class JournalWatch:
     def __init__(self, place: Place, clock: Clock) -> None:
         self._place, self._clock = place, clock
         self.told: Callable[[Sight, Sight], None] = lambda before, after: None  # noqa: ARG005
-        self.sight = Sight(clock.now())
+        self.sight = Sight(None)
         self.speeds: dict[int, float] = {}
         self._watched: Counter[str] = Counter()
         self._wake, self._stopped = Event(), False
         self._pulses: dict[str, Any] = {}
         self._journal: Journal | None = None
+        self._was_there = False
         self._thread = Thread(target=self._watch, name="journal-watch", daemon=True)
 
     def start(self) -> None:
@@ -124,21 +126,35 @@ class JournalWatch:
     def _look(self) -> Sight:
         at_s = self._clock.now()
         try:
-            if self._journal is None:
-                url = the_journal(self._place.home, self._place.journal)
-                if url is None:
-                    return Sight(at_s)
-                self._journal = Journal(url, create=False)
-            return self._read(self._journal, at_s)
+            journal = self._opened()
+            return Sight(at_s) if journal is None else self._read(journal, at_s)
         except Exception as error:  # noqa: BLE001 - whatever it is, the page says that nothing is known
             self._close()
             before = self.sight
             return Sight(before.at_s, before.owners, before.runs, before.accounts, (), None, str(error))
 
+    def _opened(self) -> Journal | None:
+        """The journal; None where nothing has been run yet.
+
+        Raises:
+            JournalError: it can't be opened, or is not there any more.
+        """
+        if self._journal is not None and not self._journal.in_place:
+            self._close()
+        if self._journal is None:
+            url = the_journal(self._place.home, self._place.journal)
+            if url is None:
+                if self._was_there:
+                    raise JournalError("it has been there, and is gone")
+                return None
+            self._journal, self._was_there = Journal(url, create=False), True
+        return self._journal
+
     def _close(self) -> None:
         if self._journal is not None:
             self._journal.close()
             self._journal = None
+            self._pulses.clear()
 
     def _read(self, journal: Journal, at_s: float) -> Sight:
         owners = {owner.run: owner for owner in running(journal)}

@@ -50,7 +50,7 @@ def frame_file(journal: Journal, run: str, number: int, index: int) -> Path:
         index: which of its files.
 
     Raises:
-        NoPicture: there is no such frame, or its file lies outside of the run's folder.
+        NoPicture: there is no such frame, or its file lies outside of the run's folder, or is none.
         RunRefused: there is no such run.
     """
     page = run_page(journal, run)
@@ -63,6 +63,8 @@ def frame_file(journal: Journal, run: str, number: int, index: int) -> Path:
     path = (folder / str(files[index][0])).resolve()
     if not path.is_relative_to(folder):
         raise NoPicture("the file of this frame lies outside of its run's folder")
+    if not path.is_file():
+        raise NoPicture("its file is gone")
     return path
 
 
@@ -81,6 +83,10 @@ def picture_of(path: Path) -> Picture:
         raise NoPicture(f"{path.name} can't be read: {type(error).__name__}") from None
     if image is None or image.ndim != 2:  # noqa: PLR2004 - rows and columns
         raise NoPicture(f"{path.name} holds no image")
+    finite = np.isfinite(image)
+    if not finite.any():
+        raise NoPicture(f"{path.name} holds no number")
+    image = np.where(finite, image, np.median(image[finite]))
     spectrum = _spectrum(image)
     small = _together(image, max(1, -(-max(image.shape) // _SIDE)))
     low, high = (float(value) for value in np.percentile(small, (1.0, 99.7)))
@@ -90,8 +96,9 @@ def picture_of(path: Path) -> Picture:
 
 def _together(image: NDArray[np.float32], block: int) -> NDArray[np.float32]:
     """Blocks of pixels as one; what does not fill a block at the edges is left out."""
-    rows, columns = (side // block * block for side in image.shape)
-    blocks = image[:rows, :columns].reshape(rows // block, block, columns // block, block)
+    high, wide = (min(block, side) for side in image.shape)
+    rows, columns = image.shape[0] // high * high, image.shape[1] // wide * wide
+    blocks = image[:rows, :columns].reshape(rows // high, high, columns // wide, wide)
     return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)
 
 

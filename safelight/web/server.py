@@ -12,6 +12,7 @@ import uvicorn
 from safelight import SafelightError
 from safelight.web.application import application
 from safelight.web.place import Place
+from safelight.web.prompt import Prompt
 from safelight.web.stream import Stream
 from safelight.web.tokens import keep_token, new_token
 
@@ -72,7 +73,7 @@ def serve(place: Place, port: int, ready: Callable[[str, str], None]) -> None:
             server_header=False,
             proxy_headers=False,
             ws="none",
-            http="h11",
+            http=Prompt,
             loop="asyncio",
             lifespan="on",
             limit_concurrency=_CONNECTIONS,

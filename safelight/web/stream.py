@@ -7,8 +7,8 @@ stands for itself: a page that reconnects has missed nothing.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,7 @@ class Stream:
 
     Attributes:
         boot: changes with every start of the server.
+        switching: how many askings for ALL LAMPS OFF are being carried out.
         by_hand: the commands that reach the same lamps.
     """
 
@@ -47,8 +48,10 @@ class Stream:
     boot: str
     by_hand: ByHand
     closing: bool = False
+    switching: int = 0
     _loop: asyncio.AbstractEventLoop | None = None
     _waiting: set[asyncio.Event] = field(default_factory=set)
+    _pages: int = 0
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to watch journal and lamps."""
@@ -61,11 +64,6 @@ class Stream:
         """Let every page go."""
         self.closing = True
         self._wake()
-
-    @property
-    def full(self) -> bool:
-        """Whether no more pages can be fed."""
-        return len(self._waiting) >= _MOST_PAGES
 
     def _stirred(self, before: Sight, after: Sight) -> None:
         """The journal has been looked at; called in its watch's thread."""
@@ -80,6 +78,26 @@ class Stream:
     def _wake(self) -> None:
         for event in self._waiting:
             event.set()
+
+    @contextmanager
+    def seat(self) -> Iterator[bool]:
+        """Take one of the places for pages for as long as the body lasts; False where none is free."""
+        free = self._pages < _MOST_PAGES
+        self._pages += free
+        try:
+            yield free
+        finally:
+            self._pages -= free
+
+    @contextmanager
+    def switch(self) -> Iterator[None]:
+        """Tell every page, for as long as the body lasts, that lamps are being switched off."""
+        self.switching += 1
+        self._wake()
+        try:
+            yield
+        finally:
+            self.switching -= 1
 
     async def follow(self, run: str | None) -> AsyncIterator[bytes]:
         """The messages for one page.
@@ -124,13 +142,14 @@ class Stream:
             "speed": self.place.speed,
             "by_hand": {verb: self.by_hand.lamps(verb) for verb in ("off", "status")},
             "journal": {
-                "age_s": round(now_s - sight.at_s, 1),
+                "age_s": None if sight.at_s is None else round(now_s - sight.at_s, 1),
                 "limit_s": _JOURNAL_LIMIT_S,
                 "error": sight.error,
             },
             "lamps": self._lamps(self.lamps.reading, now_s),
             "going": going,
             "present": sight.present,
+            "switching": self.switching,
             "guards": [{name: guard.get(name) for name in ("pid", "run", "doing")} for guard in sight.guards],
             "notices": list(self.launcher.notices),
         }

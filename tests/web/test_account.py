@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -130,6 +131,11 @@ def test_frames_are_found_by_the_journal_only(done: tuple[Journal, str, Path], t
     path.symlink_to(outside)
     with pytest.raises(NoPicture, match="outside"):
         frame_file(journal, run, 2, 0)
+    path.unlink()
+    # Who opens it waits for ever.
+    os.mkfifo(path)
+    with pytest.raises(NoPicture, match="gone"):
+        frame_file(journal, run, 2, 0)
 
 
 def test_a_frame_is_drawn_with_its_lines_in_the_spectrum(tmp_path: Path) -> None:
@@ -144,6 +150,22 @@ def test_a_frame_is_drawn_with_its_lines_in_the_spectrum(tmp_path: Path) -> None
     assert abs(int(np.argmax(found.spectrum)) / len(found.spectrum) - 0.5) < 0.01
     path.write_bytes(b"no FITS")
     with pytest.raises(NoPicture):
+        picture_of(path)
+
+
+def test_odd_images_are_drawn_or_refused(tmp_path: Path) -> None:
+    """A single row, a single column, pixels that are no number: drawn as far as there is something to draw."""
+    path = tmp_path / "frame.fits"
+    for shape in ((1, 5000), (5000, 1), (1, 1)):
+        fits.writeto(path, np.ones(shape, dtype=np.float32), overwrite=True)
+        assert picture_of(path).png.startswith(b"\x89PNG")
+    image = np.ones((50, 60), dtype=np.float32)
+    image[10] = np.nan
+    image[20] = np.inf
+    fits.writeto(path, image, overwrite=True)
+    assert np.isfinite(picture_of(path).spectrum).all()
+    fits.writeto(path, image * np.nan, overwrite=True)
+    with pytest.raises(NoPicture, match="no number"):
         picture_of(path)
 
 

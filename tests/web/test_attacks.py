@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import stat
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -133,6 +134,31 @@ def test_many_pages_leave_room_for_the_lamps(server: Server) -> None:
             return b" 200 " in following(server, stack).recv(200)
 
     wait_for(again)
+
+
+def test_pages_that_come_in_one_burst_are_counted(server: Server) -> None:
+    """No more of them get in than one by one."""
+    with ExitStack() as stack:
+        pages = [following(server, stack) for _ in range(_MOST_PAGES + 60)]
+        answers = [page.recv(40).split(b" ")[1] for page in pages]
+    assert Counter(answers) == {b"200": _MOST_PAGES, b"503": 60}
+
+
+def test_connections_that_say_nothing_are_closed(server: Server) -> None:
+    """Nobody keeps the buttons out by being there: silent, or with half a request, after a whole one too."""
+    where = urlsplit(server.address)
+    words = [b"", b"POST /api/lamps-off HTT", f"GET / HTTP/1.1\r\nHost: {where.netloc}\r\n\r\nGET /".encode()]
+    with ExitStack() as stack:
+        wires = []
+        for said in words * 10:
+            wires.append(
+                stack.enter_context(socket.create_connection((str(where.hostname), where.port or 0), timeout=20))
+            )
+            wires[-1].sendall(said)
+        for wire in wires:
+            while wire.recv(65536):
+                pass
+    assert server.change("token")[0] == 200
 
 
 def test_pages_that_follow_what_is_not_there_are_forgotten(server: Server) -> None:

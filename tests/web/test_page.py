@@ -112,6 +112,33 @@ def test_a_watcher_without_the_token_is_asked_for_it(page: Any, server: Server) 
     assert len(server.runs()) == runs
 
 
+def test_lamps_off_without_the_token_says_that_nothing_is_sent(page: Any, server: Server) -> None:
+    """While the token is asked for nothing is being switched, and the page goes on to believe what it reads."""
+    page.goto(server.address)
+    page.wait_for_selector(f"{OFF} >> nth=5")
+    page.click("#lamps-off")
+    page.wait_for_selector("#off-words.bad:has-text('NOTHING IS SENT YET')")
+    page.type("#token", "wrong")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#token-trouble:has-text('not right')")
+    # Longer than the page waits before it gives up its connection for a request.
+    page.wait_for_timeout(3500)
+    assert "NOTHING IS SENT YET" in page.inner_text("#off-words")
+    assert page.is_hidden("#banner")
+    assert page.locator(OFF).count() == 6
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#off-words.bad:has-text('Nothing was sent')")
+
+
+def test_the_printed_address_gives_control_where_the_page_is_open(page: Any, server: Server) -> None:
+    """As after a new start of the server: the same page, another token behind the #."""
+    page.goto(server.address)
+    page.wait_for_selector("#control-words:has-text('Watching only')")
+    page.goto(f"{server.address}#token={server.token}")
+    page.wait_for_selector("#control-words:has-text('In control')")
+    assert "token" not in page.url
+
+
 def test_the_token_does_not_stay_in_the_address(controlled: Any, server: Server) -> None:
     """Neither the address bar nor the history nor a cookie keeps it."""
     assert controlled.url == server.address

@@ -2,9 +2,13 @@
 
 import os
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from safelight.engine.control import running
+from safelight.engine.journal import Journal, default_url
 from tests.web.hosting import LONG, Server, serving
 from tests.web.looking import OFF, ON, UNKNOWN, begin
 
@@ -54,6 +58,74 @@ def test_a_server_that_hangs_is_noticed(page: Any, small: Path, tmp_path: Path) 
         finally:
             os.kill(server.process.pid, signal.SIGCONT)
         page.wait_for_selector("#banner", state="hidden")
+        page.wait_for_selector(f"{OFF} >> nth=5")
+
+
+def test_lamps_off_at_a_server_that_hangs_leaves_the_banner(page: Any, small: Path, tmp_path: Path) -> None:
+    """The page gives up its connection for the request, and goes on to say that it knows nothing."""
+    with serving(tmp_path / "home", small) as server:
+        page.goto(f"{server.address}#token={server.token}")
+        page.wait_for_selector(f"{OFF} >> nth=5")
+        os.kill(server.process.pid, signal.SIGSTOP)
+        try:
+            page.click("#lamps-off")
+            page.wait_for_selector("#banner:has-text('Until it comes nothing is known')")
+            page.wait_for_timeout(2000)
+            assert page.is_visible("#banner")
+            assert page.locator(UNKNOWN).count() == 6
+        finally:
+            os.kill(server.process.pid, signal.SIGCONT)
+        page.wait_for_selector("#off-words.good")
+        page.wait_for_selector("#banner", state="hidden")
+
+
+def test_a_journal_that_was_never_read_tells_of_no_run(page: Any, small: Path, tmp_path: Path) -> None:
+    """Locked by somebody else when the server begins: whether a run goes on is not known, and that is said."""
+    home = tmp_path / "home"
+    home.mkdir()
+    Journal(default_url(home)).close()
+    file = home / "journal.sqlite"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:  # noqa: TID251 - somebody else opens it
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with serving(home, small) as server:
+            page.goto(server.address)
+            page.wait_for_selector("#idle:has-text('Whether a run goes on is not known')")
+            page.wait_for_selector("#strip-run:has-text('Runs: not known')")
+            page.wait_for_selector('#banner:has-text("THE JOURNAL CAN\'T BE READ")')
+            other.execute("ROLLBACK")
+            other.close()
+            page.wait_for_selector("#idle:has-text('No run is going on')")
+            page.wait_for_selector("#banner", state="hidden")
+
+
+def test_a_journal_that_was_moved_away_is_missed(page: Any, small: Path, tmp_path: Path) -> None:
+    """An open file that nobody else finds any more says nothing; the one that takes its place is read."""
+    with serving(tmp_path / "home", small) as server:
+        Journal(default_url(server.home)).close()
+        page.goto(server.address)
+        page.wait_for_selector("#idle:has-text('No run is going on')")
+        # A look at least, with the file in its place.
+        page.wait_for_timeout(1000)
+        for file in server.home.glob("journal.sqlite*"):
+            file.rename(file.with_name(f"old-{file.name}"))
+        page.wait_for_selector('#banner:has-text("THE JOURNAL CAN\'T BE READ")')
+        Journal(default_url(server.home)).close()
+        page.wait_for_selector("#banner", state="hidden")
+
+
+def test_a_run_that_was_killed_is_told_at_a_glance(page: Any, small: Path, tmp_path: Path) -> None:
+    """How the last run ended stands in the strip that is always in sight, and in the title."""
+    with serving(tmp_path / "home", small, "--speed", "20") as server:
+        page.goto(f"{server.address}#token={server.token}")
+        begin(page, LONG)
+        page.wait_for_selector(f"{ON}[data-lamp=Quartz]")
+        journal = Journal(default_url(server.home), create=False)
+        (owner,) = running(journal)
+        journal.close()
+        os.kill(owner.pid, signal.SIGKILL)
+        page.wait_for_selector("#strip-run.bad:has-text('the last run was killed')")
+        assert "killed" in page.title()
         page.wait_for_selector(f"{OFF} >> nth=5")
 
 

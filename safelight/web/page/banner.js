@@ -7,6 +7,7 @@ const WORDS = {
   gone: "NO CONNECTION: the server is gone. What this page shows is old.",
   silent: "NO NEWS from the server. What this page shows is old.",
   late: "NEWS COME LATE. What this page shows is old.",
+  switched: "WAITING for the answer to ALL LAMPS OFF. Until it comes nothing is known here.",
   asleep: "This page was asleep. What it shows is old.",
 };
 
@@ -20,13 +21,15 @@ export function warn(tick, fresh) {
   say(byId("banner-words"), words ?? "");
   say(byId("banner-since"), trouble && tick ? `Last news ${brief(fresh.silence)} ago.` : "");
   say(byId("banner-help"), words && trouble !== "connecting" ? help(tick, trouble) : "");
-  return { lamps: !trouble, journal: !trouble && !journal };
+  const read = tick !== null && tick.journal.age_s !== null;
+  return { lamps: !trouble, journal: !trouble && !journal && read };
 }
 
 function journalTrouble(tick, fresh) {
   const { age_s: age, limit_s: limit, error } = tick.journal;
+  // Not read since the server began: that is said where runs are shown.
   if (error) return `THE JOURNAL CAN'T BE READ: ${error}. What goes on is not known; lamps are still read back.`;
-  return age + fresh.silence > limit
+  return age !== null && age + fresh.silence > limit
     ? `THE JOURNAL was read ${brief(age)} ago. What goes on is not known; lamps are still read back.`
     : null;
 }

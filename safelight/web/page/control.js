@@ -34,12 +34,16 @@ async function send(verb, asked) {
   return { status: answer.status, ...found };
 }
 
-// Ask for a change; asks for the token where it is missing or wrong. Returns null where the person gave up.
-export async function change(verb, asked = {}) {
+// Ask for a change; asks for the token where it is missing or wrong. Returns null where the person gave up. `sends` is
+// told whenever something is really sent (true), and whenever the token has to come first (false).
+export async function change(verb, asked = {}, sends = () => {}) {
+  if (!token()) sends(false);
   if (!token() && !(await askToken(""))) return null;
   for (;;) {
+    sends(true);
     const found = await send(verb, asked).catch((error) => ({ error: lost(error) }));
     if (found.status !== 401) return found;
+    sends(false);
     sessionStorage.removeItem(KEY);
     showControl();
     if (!(await askToken("This token is not right (it changes at every start of the server)."))) return null;
@@ -47,7 +51,7 @@ export async function change(verb, asked = {}) {
 }
 
 function lost(error) {
-  return error.name === "TimeoutError" ? "the server does not answer" : "the server can't be reached";
+  return error.name === "TimeoutError" ? "the server does not answer; it may have heard: look before you ask again" : "the server can't be reached";
 }
 
 let giveUp = () => {};

@@ -40,9 +40,11 @@ export class Feed {
 
   // Hidden pages hold no connection: a browser has six for all of them, and a button needs one.
   close(why) {
+    // Closed by us, it is silent for a reason; what was wrong before stays wrong.
+    const cause = why === "switched" ? this.trouble ?? why : why;
     this.source?.close();
     this.source = null;
-    if (why !== "switching") this.breakOff(why);
+    if (why !== "switching") this.breakOff(cause);
     this.look();
   }
 

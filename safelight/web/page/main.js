@@ -6,7 +6,7 @@ import { byId, clockFace, el, legible, replace, say, show, timeOf } from "./dom.
 import { Feed } from "./feed.js";
 import { lampViews, showLamps, summary } from "./lamps.js";
 import { drawLog, showLog, showRuns } from "./log.js";
-import { showNow } from "./now.js";
+import { badEnd, showNow } from "./now.js";
 import { showRun } from "./run.js";
 import { loadLibrary, watchForm } from "./start.js";
 import { moveNow, showTimeline, watchWidth } from "./timeline.js";
@@ -63,7 +63,9 @@ function headline(views, believed) {
   say(byId("strip-lamps"), `Lamps: ${words}`);
   say(byId("strip-run"), strip(believed.journal));
   const going = tick.going[0];
-  const what = going && believed.journal ? `${going.sequence} ${going.good}/${going.asked}` : "safelight";
+  const ill = believed.journal ? badEnd(tick, runs) : null;
+  const what = going && believed.journal ? `${going.sequence} ${going.good}/${going.asked}` : ill ? `safelight: ${ill}` : "safelight";
+  byId("strip-run").classList.toggle("bad", Boolean(ill));
   const head = !believed.lamps ? "OLD DATA · " : tone === "off" ? "" : `${words} · `;
   const whole = legible(head + what);
   if (document.title !== whole) document.title = whole;
@@ -71,8 +73,8 @@ function headline(views, believed) {
 
 function strip(believed) {
   if (!believed) return "Runs: not known";
-  const runs = tick.going.map((one) => `${one.sequence}: ${one.left_s === null ? "running" : `${clockFace(one.left_s)} left`}`);
-  return runs.length ? runs.join("; ") : "No run";
+  const going = tick.going.map((one) => `${one.sequence}: ${one.left_s === null ? "running" : `${clockFace(one.left_s)} left`}`);
+  return going.length ? going.join("; ") : badEnd(tick, runs) ?? "No run";
 }
 
 let noticed = "";
@@ -106,28 +108,41 @@ async function act(verb, name) {
 let offs = 0;
 async function lampsOff() {
   const mine = ++offs;
-  const words = byId("off-words");
-  words.className = "";
-  say(words, "Switching every lamp off …");
-  // A browser has six connections for all pages of a server: ours is given up where the request waits for one.
-  const slot = setTimeout(() => feed.close("switched"), SLOT_MS);
-  const found = await change("lamps-off");
+  const tell = ([text, tone]) => {
+    if (mine !== offs) return;
+    byId("off-words").className = tone;
+    say(byId("off-words"), text);
+  };
+  let slot = 0;
+  const found = await change("lamps-off", {}, (sent) => {
+    clearTimeout(slot);
+    tell(sent ? ["Switching every lamp off …", ""] : [`NOTHING IS SENT YET: the token is needed. ${byHand()}`, "bad"]);
+    if (sent) slot = setTimeout(giveWay, SLOT_MS);
+    else watch();
+  });
   clearTimeout(slot);
-  if (!feed.source && !document.hidden) feed.open(feed.run);
-  if (mine !== offs) return;
-  const [text, tone] = outcome(found);
-  words.className = tone;
-  say(words, text);
+  watch();
+  tell(outcome(found));
 }
 
+function watch() {
+  if (!feed.source && !document.hidden) feed.open(feed.run);
+}
+
+// A browser has six connections for all pages of a server: ours is given up where the request waits for one.
+function giveWay() {
+  if (fresh.trouble || !tick?.switching) feed.close("switched");
+}
+
+const byHand = () => `On the machine itself: ${tick?.by_hand.off ?? "safelight lamps off"}`;
+
 function outcome(found) {
-  const byHand = `On the machine itself: ${tick?.by_hand.off ?? "safelight lamps off"}`;
-  if (found === null) return [`Nothing was sent: the token is needed. ${byHand}`, "bad"];
+  if (found === null) return [`Nothing was sent: the token is needed. ${byHand()}`, "bad"];
   const also = found.aborted?.length ? ` Aborting ${found.aborted.join(", ")}.` : "";
   if (found.ok) return [`All lamps off, as read back (${new Date().toISOString().slice(11, 19)} UTC).${also}`, "good"];
   const bad = Object.entries(found.lamps ?? {}).filter(([, state]) => state !== "off").map(([lamp, state]) => `${lamp} ${state}`);
   const why = [found.error, found.abort_error, bad.join(", ")].filter(Boolean).join("; ");
-  return [`NOT CONFIRMED OFF: ${why}.${also} ${byHand}`, "bad"];
+  return [`NOT CONFIRMED OFF: ${why}.${also} ${byHand()}`, "bad"];
 }
 
 // A page that has failed must not look as if it knew anything.
@@ -135,6 +150,12 @@ for (const event of ["error", "unhandledrejection"]) window.addEventListener(eve
 
 const feed = new Feed(hear, (found) => judge(found));
 takeToken();
+// The address that the server prints may be opened where the page is open already.
+window.addEventListener("hashchange", () => {
+  takeToken();
+  showControl();
+  checkToken();
+});
 showControl();
 checkToken();
 watchWidth();

@@ -10,18 +10,26 @@ export function showNow(tick, runs, believed, act) {
   for (const run of [...cards.keys()]) if (!going.some((one) => one.run === run)) cards.delete(run);
   for (const one of going) if (!cards.has(one.run)) cards.set(one.run, card(one.run, act));
   const wanted = going.map((one) => cards.get(one.run).root);
-  if (!wanted.length) wanted.push(idle(runs[0], believed));
+  if (!wanted.length) wanted.push(idle(runs[0], believed, badEnd(tick, runs)));
   if (wanted.length !== place.children.length || wanted.some((root, at) => root !== place.children[at])) {
     replace(place, ...wanted);
   }
   for (const one of going) update(cards.get(one.run), one, tick, believed);
 }
 
+const BAD_ENDS = { unsafe: "the last run ended UNSAFE", faulted: "the last run ended with a fault", killed: "the last run was killed" };
+
+// How the last run ended, where somebody has to know at once; null while one goes on.
+export function badEnd(tick, runs) {
+  return tick.going.length || !runs.length ? null : BAD_ENDS[runs[0].status] ?? null;
+}
+
 let nothing;
-function idle(last, believed) {
+function idle(last, believed, ill) {
   nothing ??= el("div", { id: "idle" }, el("p", { class: "summary" }), el("p", { class: "fine" }));
   const [now, before] = nothing.children;
   say(now, believed ? "No run is going on." : "Whether a run goes on is not known.");
+  before.className = ill ? "bad" : "fine";
   const more = last?.resumable ? "; it can be resumed" : "";
   say(before, last ? `The last one: ${last.sequence}, ${last.status}, ${last.frames} of ${last.frames_asked} frames${more}.` : "");
   return nothing;

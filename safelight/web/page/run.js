@@ -30,9 +30,10 @@ function showBlocks(run) {
       el("span", { class: "unseen", text: block.now ? "now" : block.state }));
   });
   const over = !run.running;
-  const safe = over && Object.values(run.lamps).every((state) => state === "off");
-  const safing = el("li", { class: "safing", "data-state": safe ? "done" : "waiting" },
-    el("span", { class: "icon", "aria-hidden": "true", text: safe ? "✓" : "·" }),
+  const unsafe = run.status === "unsafe";
+  const safe = over && !unsafe && Object.values(run.lamps).every((state) => state === "off");
+  const safing = el("li", { class: "safing", "data-state": safe ? "done" : unsafe ? "unsafe" : "waiting" },
+    el("span", { class: "icon", "aria-hidden": "true", text: safe ? "✓" : unsafe ? "!" : "·" }),
     el("span", { class: "name", text: "all lamps off" }),
     el("span", { class: "count", text: over ? run.status : "then it ends" }));
   replace(byId("blocks"), ...boxes, safing);

@@ -5,6 +5,7 @@ import { byId, clockFace, el, replace, say, svg } from "./dom.js";
 const LANE = 24;
 const LABEL = 92;
 const AXIS = 22;
+const MARK = 64;
 const STEPS = [10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400];
 
 let drawn = null;
@@ -62,7 +63,7 @@ function bars(bar, y) {
 }
 
 function axis(span, height) {
-  const step = STEPS.find((one) => span / one <= 6) ?? 28800;
+  const step = STEPS.find((one) => span / one <= 6 && one * scale >= MARK) ?? 28800;
   const marks = [];
   for (let at = 0; at <= span; at += step) {
     const x = (LABEL + at * scale).toFixed(1);
