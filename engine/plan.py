@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from safelight.devices import Observatory, ObservatoryError
 from safelight.engine.bound import bound_s
 from safelight.engine.collector import no_garbage_collection
 from safelight.engine.compiler import Options, compile_graph
+from safelight.engine.errors import EngineError
 from safelight.engine.proof import Proof, prove
 from safelight.engine.schedule import Schedule, schedule
 from safelight.sequences import Document, Expansion, LampDefaults, Site, expand
@@ -81,6 +83,25 @@ class Plan:
         """How long the run takes if nothing goes wrong, s."""
         return self.schedule.total_s
 
+    @cached_property
+    def serial_s(self) -> float | None:
+        """How long the same frames take one after the other, s; None where that is what is planned, or can't be."""
+        if not self.options.overlap:
+            return None
+        known = {frame.id: frame for frame in self.expansion.frames}
+        frames = [known[exposure.frame] for exposure in self.graph.exposures]
+        with suppress(EngineError):  # a lamp would burn for too long
+            serial = replace(self.options, overlap=False)
+            return schedule(compile_graph(self.document.name, frames, self.observatory, serial)).total_s
+        return None
+
+    @cached_property
+    def critical(self) -> frozenset[str]:
+        """The states that decide how long the run takes: it would be shorter if one of them were."""
+        from safelight.engine.drawing.lanes import critical_path  # noqa: PLC0415 - only who looks needs it
+
+        return critical_path(self.graph, self.schedule.slots)
+
     def __repr__(self) -> str:
         """Short: a notebook keeps it beside the picture."""
         return f"<plan of {self.document.name!r} on {self.observatory.name}: {self.graph!r}, {self.total_s:.1f} s>"
@@ -101,6 +122,7 @@ class Plan:
             "frames": len(self.graph.exposures),
             "total_s": round(self.total_s, 3),
             "bound_s": round(self.bound_s, 3),
+            "serial_s": None if self.serial_s is None else round(self.serial_s, 3),
             "lamp_on_s": {lamp: round(on_s, 3) for lamp, on_s in self.schedule.lamp_on_s.items()},
             "warnings": list(self.expansion.warnings),
             "choices": dict(self.expansion.choices),
@@ -112,6 +134,7 @@ class Plan:
                     "start_s": round(slot.start_s, 3),
                     "duration_s": round(slot.duration_s, 3),
                     "region": slot.lane,
+                    "critical": slot.state.id in self.critical,
                 }
                 for slot in self.schedule.slots
             ],

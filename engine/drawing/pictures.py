@@ -2,21 +2,18 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from textwrap import wrap
 from typing import Literal
 
-from safelight.engine.compiler import compile_graph
 from safelight.engine.drawing.colours import Theme
 from safelight.engine.drawing.flow import flow
 from safelight.engine.drawing.fold import Folded, fold, unfolded
 from safelight.engine.drawing.happened import Mark, besides, marks_of_folded
 from safelight.engine.drawing.png import png
 from safelight.engine.drawing.timeline import timeline
-from safelight.engine.errors import EngineError
 from safelight.engine.plan import Plan
-from safelight.engine.schedule import Slot, schedule
+from safelight.engine.schedule import Slot
 from safelight.engine.wording import brief, clock_face, counted
 from safelight.states import StateGraph
 
@@ -107,19 +104,7 @@ def picture_of_run(
 
 def timeline_of(plan: Plan, theme: Theme = "auto") -> Drawn:
     """A plan in time, with what its overlap saves."""
-    return Drawn(timeline(plan, _serial_s(plan), theme))
-
-
-def _serial_s(plan: Plan) -> float | None:
-    """How long the same frames take one thing after the other, s."""
-    if not plan.options.overlap:
-        return None
-    known = {frame.id: frame for frame in plan.expansion.frames}
-    frames = [known[exposure.frame] for exposure in plan.graph.exposures]
-    with suppress(EngineError):  # a lamp would burn for too long
-        graph = compile_graph(plan.document.name, frames, plan.observatory, replace(plan.options, overlap=False))
-        return schedule(graph).total_s
-    return None
+    return Drawn(timeline(plan, plan.serial_s, theme))
 
 
 def _content(folded: Folded, name: str) -> list[str]:

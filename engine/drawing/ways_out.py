@@ -22,6 +22,7 @@ _SAYS = {
     "paused": "after the frame",
     "unsafe": "lamp NOT seen off",
 }
+_SIGNS = {"done": "done", "faulted": "failed", "unsafe": "failed"}
 _LOOKS = {"done": "off", "aborted": "check", "faulted": "warm", "paused": "move", "unsafe": "bad"}
 
 
@@ -74,7 +75,7 @@ def _ending(ending: str, mark: Mark | None, marks: Mapping[str, Mark] | None, x:
     says = _SAYS[ending] if mark is None else mark.words if earlier else f"ended {mark.words}"
     yield svg.words(x + _WIDE / 2, y + 35, says, "small soft", "middle")
     if mark:
-        sign = "stopped" if earlier else "done" if ending == "done" else "now"
+        sign = "stopped" if earlier else _SIGNS.get(ending, "stopped")
         yield svg.symbol(sign, x + _WIDE - 22, y + 9)
 
 

@@ -78,7 +78,8 @@ def _draw(plan: "Plan", path: Path) -> None:
 
 
 _ENDLESS = 10_000
-_HEADINGS = ("state", "needs", "starts at", "second", "lasts")
+_HEADINGS = ("state", "needs", "starts at", "second", "lasts", "")
+_CRITICAL = "*"
 
 
 def _show(plan: "Plan") -> None:
@@ -130,7 +131,8 @@ def _row(plan: "Plan", slot: "Slot") -> tuple[str, ...]:
     depth = sum(1 for box in plan.graph.ancestors(state.id) if box.shape == "parallel")
     words = "safing: all lamps off" if state.id == "safing" else title(state)
     start, second = clock_face(slot.start_s), f"{slot.start_s:.1f}"
-    return "│ " * depth + words, needs(state.work), start, second, f"{slot.duration_s:.1f} s"
+    mark = _CRITICAL if state.id in plan.critical else ""
+    return "│ " * depth + words, needs(state.work), start, second, f"{slot.duration_s:.1f} s", mark
 
 
 def _summary(plan: "Plan") -> list[str]:
@@ -140,8 +142,11 @@ def _summary(plan: "Plan") -> list[str]:
     lines = [
         f"total    {clock_face(plan.total_s)} ({plan.total_s:.1f} s)",
         f"bound    {clock_face(plan.bound_s)} ({plan.bound_s:.1f} s): no shorter run is possible; {over:.2f} % over",
-        f"frames   {_frames(plan)}",
     ]
+    serial_s = plan.serial_s
+    saved = "none" if serial_s is None else f"saves {max(serial_s - plan.total_s, 0.0):.1f} s of {serial_s:.1f} s"
+    lines.append(f"overlap  {saved}; {_CRITICAL} marks what decides the total")
+    lines.append(f"frames   {_frames(plan)}")
     burning = [f"{lamp} {brief(on_s)}" for lamp, on_s in plan.schedule.lamp_on_s.items()]
     lines.append(f"lamps on {', '.join(burning) or 'none'}")
     if plan.expansion.choices:
