@@ -20,7 +20,7 @@ from safelight.sequences import Frame
 from safelight.states import StateError, TakenFrame
 from safelight.states.readout import fingerprint
 
-__all__ = ["Assessment", "assess", "settle"]
+__all__ = ["Assessment", "assess", "not_whole", "settle"]
 
 _NAMED_AT_MOST = 500
 """How many frames a query names one by one; databases take a thousand at least."""
@@ -107,6 +107,22 @@ def _assess(
     )
 
 
+def not_whole(frames: Iterable[TakenFrame], folder: Path) -> list[tuple[TakenFrame, str]]:
+    """Good frames whose files are not all there, with their sizes, and the reason.
+
+    Args:
+        frames: as they were kept.
+        folder: where the run's frames lie.
+    """
+    found = []
+    with _opened(folder) as opened:
+        for taken in frames:
+            if taken.verdict == "good" and not _whole(entries := _entries(taken, folder), opened):
+                why = _missing(entries, folder, verify=False)
+                found += [(taken, why)] if why else []
+    return found
+
+
 @contextmanager
 def _opened(folder: Path) -> Iterator[int | None]:
     """The folder's descriptor, to look names up in it: half the time of whole paths. None where there is no folder."""
@@ -152,7 +168,7 @@ def _strangers(folder: Path, journaled: Iterable[str]) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     found = (folder / name for name in sorted(names.difference(journaled)) if name.endswith((".fits", ".fits.gz")))
-    return [path for path in found if path.is_file()]
+    return [path for path in found if path.is_file() or path.is_symlink()]
 
 
 def _missing(entries: Iterable[_Entry], folder: Path, *, verify: bool) -> str | None:
@@ -235,7 +251,8 @@ def settle(assessment: Assessment, record: SegmentRecord, *, folder: Path) -> No
     """
     gone = [file.path for taken, _ in assessment.lost for file in taken.files]
     for path in [*(path for path, _ in assessment.aside), *gone]:
-        if path.exists():
+        # A link into nothing, too: what it points to may come back.
+        if os.path.lexists(path):
             _move_aside(path, folder / "aside")
     for taken, why in assessment.lost:
         record.lose(taken, why)
@@ -248,7 +265,7 @@ def _move_aside(path: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / path.name
     number = 1
-    while target.exists():
+    while os.path.lexists(target):
         number += 1
         target = folder / f"{path.name}.{number}"
     path.rename(target)

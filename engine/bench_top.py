@@ -4,15 +4,16 @@ The actions are those of the states, with their read-backs and deadlines; nothin
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from safelight.devices import AltAz, LampState, ObservatoryError, load_observatory, open_devices
+from safelight.devices import AltAz, DeviceError, LampState, ObservatoryError, load_observatory, open_devices
 from safelight.devices.document import nearest
 from safelight.devices.observatory import Observatory
 from safelight.devices.simulated.faults import Fault
 from safelight.engine.admission import clock_at
+from safelight.engine.by_hand import source_of
 from safelight.engine.durations import Durations
 from safelight.engine.hand import instrument_of
 from safelight.engine.home import default_home
@@ -40,11 +41,13 @@ class BenchTop:
     """One instrument in a person's hands.
 
     Attributes:
+        source: the observatory's shipped name, or the path of its document.
         heard: called with a lamp and what safing did or saw.
     """
 
     observatory: Observatory
     instrument: Instrument
+    source: str
     heard: Callable[[str, str], None] = lambda lamp, words: None  # noqa: ARG005
 
     # ---- lamps
@@ -179,6 +182,8 @@ async def bench_top(
     devices = open_devices(model, clock=clock, home=home or default_home(), faults=faults)
     instrument = instrument_of(model, devices, clock, frames)
     try:
-        yield BenchTop(model, instrument, heard)
+        yield BenchTop(model, instrument, source_of(observatory), heard)
     finally:
-        await devices.close()
+        # What was done and read back stands, however a connection is closed.
+        with suppress(DeviceError):
+            await devices.close()

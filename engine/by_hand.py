@@ -1,15 +1,23 @@
 """The commands with which a person reaches the same lamps and the same home: a wrong one would tell of other lamps."""
 
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from safelight.devices import shipped_observatories
-from safelight.engine.home import users_home
+from safelight.engine.home import OBSERVATORY_VARIABLE, users_home
 
-__all__ = ["ByHand"]
+__all__ = ["DEFAULT", "ByHand", "source_of"]
 
-_DEFAULT = "simulated"
+DEFAULT = "simulated"
+"""The observatory that is meant where nobody says which."""
+
+
+def source_of(observatory: str | Path) -> str:
+    """Its shipped name, or the path of its document, which holds wherever it is used."""
+    name = str(observatory)
+    return name if name in shipped_observatories() else str(Path(name).absolute())
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +29,19 @@ class ByHand:
         home: state folder; None: the user's, which needs no naming.
     """
 
-    observatory: str = _DEFAULT
+    observatory: str = DEFAULT
     home: str | None = None
 
     @classmethod
     def at(cls, observatory: str | Path, home: str | Path | None) -> "ByHand":
         """With paths that hold wherever the command is typed."""
-        name = str(observatory)
-        source = name if name in shipped_observatories() else str(Path(name).absolute())
         where = None if home is None else Path(home).absolute()
-        return cls(source, None if where is None or where == users_home().absolute() else str(where))
+        return cls(source_of(observatory), None if where is None or where == users_home().absolute() else str(where))
 
     def lamps(self, verb: str) -> str:
         """`safelight lamps off ...`."""
-        named = [] if self.observatory == _DEFAULT else ["--observatory", self.observatory]
+        plain = self.observatory == DEFAULT and OBSERVATORY_VARIABLE not in os.environ
+        named = [] if plain else ["--observatory", self.observatory]
         return shlex.join(["safelight", "lamps", verb, *named, *self._home])
 
     def guard_status(self) -> str:

@@ -285,7 +285,9 @@ class Guard:
     def _say(self, doing: str, **facts: Any) -> None:
         now = self.wall.now()
         left_s = {lamp: round(end - now, 1) for lamp, end in self.leases.items()}
-        self.book.say(doing, left_s, observatory=self.order.observatory.name, keep=self.order.keep, **facts)
+        order = self.order
+        whose = {"observatory": order.observatory.name, "source": order.source}
+        self.book.say(doing, left_s, **whose, keep=order.keep, **facts)
 
     def _answer(self, **message: Any) -> None:
         try:

@@ -24,6 +24,7 @@ class Order:
         speed: of the simulated clock; None: virtual time.
         faults: of the simulated observatory, which strike the guard as well.
         journal: where the guard writes down what it did; None: only into its log.
+        source: the shipped name of the observatory, or the path of its document; None: it came without.
         keep: a hand-lit lamp: nobody beats, only the lease counts, and the guard ends when the lamp is off.
     """
 
@@ -34,6 +35,7 @@ class Order:
     faults: tuple[Fault, ...] = ()
     keep: bool = False
     journal: str | None = None
+    source: str | None = None
 
     def line(self) -> bytes:
         """As it is sent."""
@@ -46,6 +48,7 @@ class Order:
                 "faults": [fault.model_dump(mode="json") for fault in self.faults],
                 "keep": self.keep,
                 "journal": self.journal,
+                "source": self.source,
             }
         }
         return json.dumps(plain).encode() + b"\n"
@@ -62,6 +65,7 @@ class Order:
             faults=tuple(Fault.model_validate(fault) for fault in plain["faults"]),
             keep=plain["keep"],
             journal=plain["journal"],
+            source=plain["source"],
         )
 
     @property

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class GuardBook:
 
     home: Path
     run: str
+    _begun: dict[str, str] = field(default_factory=dict)
 
     @property
     def _folder(self) -> Path:
@@ -36,12 +37,17 @@ class GuardBook:
         return self._folder / f"{self.run}.{os.getpid()}.json"
 
     def say(self, doing: str, leases: Mapping[str, float], **facts: Any) -> None:
-        """Write what the guard does now: `watching`, `acting`, `unsafe`, with the lamps that it answers for."""
+        """Write what it does (`watching`, `acting`, `unsafe`) and since when; `leases` are of this moment."""
+        now = wall_utc().isoformat()
+        if doing not in self._begun:
+            self._begun.clear()
+            self._begun[doing] = now
         page = {
             "pid": os.getpid(),
             "run": self.run,
             "doing": doing,
-            "since": wall_utc().isoformat(),
+            "since": self._begun[doing],
+            "told": now,
             "leases": dict(leases),
             **facts,
         }

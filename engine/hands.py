@@ -8,7 +8,7 @@ from safelight.engine.clock import wall_utc
 from safelight.engine.errors import JournalError, RunRefused
 from safelight.engine.guardbook import guards
 
-__all__ = ["note_lamps", "refuse_beside_guards", "refuse_while_running", "the_journal"]
+__all__ = ["in_use_here", "note_lamps", "refuse_beside_guards", "refuse_while_running", "the_journal"]
 
 
 def the_journal(home: Path, url: str | None) -> str | None:
@@ -18,6 +18,34 @@ def the_journal(home: Path, url: str | None) -> str | None:
     path = home / "journal.sqlite"
     # What it needs is not imported where nothing has ever been run.
     return f"sqlite:///{path.absolute()}" if path.exists() else None
+
+
+def in_use_here(home: Path, url: str | None) -> tuple[str, ...]:
+    """The observatories whose lamps may burn: those that guards watch, or else that of the newest run.
+
+    Args:
+        home: where guards tell of themselves.
+        url: of the journal; None: there is none.
+
+    Returns:
+        Shipped names and paths of documents; nothing where nothing has been run, or the journal can't be read.
+    """
+    watched = dict.fromkeys(str(guard["source"]) for guard in guards(home) if guard.get("source"))
+    if watched or url is None:
+        return tuple(watched)
+    from safelight.engine.journal import Journal  # noqa: PLC0415 - slow, and needed only where runs have been
+    from safelight.engine.runlist import last_observatory  # noqa: PLC0415
+
+    try:
+        journal = Journal(url, create=False)
+    except JournalError:
+        return ()
+    try:
+        return last_observatory(journal)
+    except JournalError:
+        return ()
+    finally:
+        journal.close()
 
 
 def refuse_while_running(url: str | None, observatory: str) -> None:

@@ -5,7 +5,10 @@ import shlex
 from pathlib import Path
 from urllib.parse import urlsplit
 
-__all__ = ["default_home", "found_with", "users_home"]
+__all__ = ["OBSERVATORY_VARIABLE", "default_home", "found_with", "users_home"]
+
+OBSERVATORY_VARIABLE = "SAFELIGHT_OBSERVATORY"
+"""The environment variable that says which observatory is meant where nobody does."""
 
 
 def default_home() -> Path:

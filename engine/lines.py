@@ -76,6 +76,10 @@ def _frame_bad(event: Mapping[str, Any], picture: Picture) -> Line:  # noqa: ARG
     return Line(f"frame {event['frame']} is bad and kept aside: {event['reason']}", "warning")
 
 
+def _frame_lost(event: Mapping[str, Any], picture: Picture) -> Line:  # noqa: ARG001
+    return Line(f"frame {event['frame']} is not on the disk any more: {event['reason']}", "bad")
+
+
 def _stop(event: Mapping[str, Any], picture: Picture) -> Line:  # noqa: ARG001
     then = "after the frame in progress" if event["stop"] == "pause" else "lamps off first"
     return Line(f"{event['stop']} ({event['reason']}): {then}", "warning")
@@ -108,6 +112,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any], Picture], Line | None]] = {
     "state.failed": _state_failed,
     "frame.taken": _frame_taken,
     "frame.bad": _frame_bad,
+    "frame.lost": _frame_lost,
     "stop.requested": _stop,
     "safing.started": _safing,
     "guard.path.failed": _path_failed,

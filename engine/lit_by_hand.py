@@ -67,7 +67,16 @@ async def light_watched(
     home = (home or default_home()).absolute()
     lamp = known(name, bench.observatory.lamps.units, "lamp")
     lease_s = _allowed(lease_s, bench.observatory.lamps.units[lamp].longest_on_s, lamp)
-    order = Order(f"by-hand-{lamp}", home, bench.observatory, _speed(bench), faults, keep=True, journal=journal)
+    order = Order(
+        f"by-hand-{lamp}",
+        home,
+        bench.observatory,
+        _speed(bench),
+        faults,
+        keep=True,
+        journal=journal,
+        source=bench.source,
+    )
     refuse_beside_guards(home, bench.observatory.name, order.run)
     watched_before = [guard["pid"] for guard in guards(home) if guard["run"] == order.run]
     clock = bench.instrument.clock

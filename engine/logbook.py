@@ -188,7 +188,9 @@ class SegmentRecord:
             word = "start" if self.segment == 1 else "resume"
             row = {"run": self.run, "time": started, "word": word, "who": asked_by, "obeyed": started}
             self.journal.write(sa.insert(tables.control), row)
-        self.journal.write(sa.update(tables.runs).where(tables.runs.c.run == self.run), {"outcome": None})
+        # A resume may have been told of another folder.
+        now = {"outcome": None, "folder": str(self.folder)}
+        self.journal.write(sa.update(tables.runs).where(tables.runs.c.run == self.run), now)
         self.journal.commit()
 
     def intend(self, state: State, attempt: int, note: Mapping[str, Any] | None = None) -> None:

@@ -16,19 +16,25 @@ __all__ = ["last_exposure_no", "pending_exposure"]
 
 
 def pending_exposure(
-    journal: Journal, run: str, left: Iterable[Exposure], status: Mapping[str, SpectrographStatus]
+    journal: Journal,
+    run: str,
+    left: Iterable[Exposure],
+    status: Mapping[str, SpectrographStatus],
+    *,
+    dark: bool = True,
 ) -> Adopt | None:
     """The run's last exposure, if it is in the spectrographs and nothing speaks against it.
 
     An integration that had ended, its lamps read back, can be read out; where its read-out goes on, its files are
-    waited for. One that was still integrating when the runner died can be used only if it needs darkness: the guards
-    have switched every lamp off.
+    waited for. One that was still integrating when the runner died can be used only if it needs darkness, and nobody
+    has lit a lamp since: the guards have switched every lamp off.
 
     Args:
         journal: where the run is written down.
         run: its id.
         left: what is still to be taken.
         status: of every spectrograph, as read back now.
+        dark: every lamp is read back as off now.
     """
     row = _last_exposure(journal, run)
     exposure = next((item for item in left if row and item.frame == row["frame"]), None)
@@ -37,6 +43,8 @@ def pending_exposure(
     seen = json.loads(row["note"])["seen"]
     number = _number(row)
     if not status or any(state.exposure_no != number for state in status.values()):
+        return None
+    if row["outcome"] is None and not (dark and _nobody_lit(journal, run)):
         return None
     activities = {state.activity for state in status.values()}
     usable = _being_read(activities) if row["outcome"] == "done" else False
@@ -63,6 +71,17 @@ def last_exposure_no(journal: Journal, run: str) -> int | None:
     """The spectrographs' number for the run's last exposure; None where there was none."""
     row = _last_exposure(journal, run)
     return None if row is None else _number(row)
+
+
+def _nobody_lit(journal: Journal, run: str) -> bool:
+    """Whether no lamp was lit by hand since the runner's last word of lamps.
+
+    By the order in which they were written: the clock of a simulated run may be ahead of the one on the wall.
+    """
+    events = tables.lamp_events.c
+    last = sa.select(sa.func.coalesce(sa.func.max(events.id), 0)).where((events.run == run) & (events.who == "runner"))
+    by_hand = (events.who == "hand") & (events.action == "on") & (events.id > last.scalar_subquery())
+    return not journal.read(sa.select(events.id).where(by_hand).limit(1))
 
 
 def _number(row: Mapping[str, Any]) -> int:

@@ -1,6 +1,7 @@
 """Going on where a run stood: what is safely on the disk is kept, the rest is compiled again and run."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -89,6 +90,8 @@ def rest_of(
     spectrographs: Mapping[str, SpectrographStatus] | None = None,
     start: Start = Start(),
     today: "_Today | None" = None,
+    *,
+    dark: bool = True,
 ) -> Rest:
     """Look at journal and disk and plan the rest; nothing is touched.
 
@@ -98,6 +101,7 @@ def rest_of(
         spectrographs: as read back now, where an exposure may still be in them; None: not asked.
         start: where the instrument stands, for estimates.
         today: the observatory, where it has been looked up already.
+        dark: every lamp is read back as off now, as far as has been asked.
 
     Raises:
         RunRefused: there is no such run, or nothing to resume.
@@ -116,7 +120,8 @@ def rest_of(
     found = assess(journal, page, expansion.frames, folder, cameras, verify=request.verify)
     left = {frame.id for frame in found.left}
     exposures = [exposure_of(frame) for frame in found.left]
-    options = replace(options, pending=pending_exposure(journal, page.run, exposures, spectrographs or {}))
+    pending = pending_exposure(journal, page.run, exposures, spectrographs or {}, dark=dark)
+    options = replace(options, pending=pending)
     plan = make_plan(document, observatory, options, point=point, choices=page.choices, rest=left, expansion=expansion)
     return Rest(page, folder, found, plan, notes)
 
@@ -170,9 +175,9 @@ async def resume(
     room_for_frames(request.frames or page.folder.parent)
     with hold(url, page.observatory, page.run) as lock, run_log(home, page.run, request.log_level) as log:
         outstanding = _outstanding(lock.journal, page, request, observatory)
-        waiting = await _spectrographs(observatory, clock, home, request, outstanding)
+        waiting, dark = await _instrument(observatory, clock, home, request, outstanding)
         request = replace(request, run=page.run)
-        rest = rest_of(lock.journal, request, waiting, await standing(observatory, home), today)
+        rest = rest_of(lock.journal, request, waiting, await standing(observatory, home), today, dark=dark)
         if rest.nothing_to_do:
             raise RunRefused(f"nothing to resume: run {rest.page.run} is done, and its frames are in {rest.folder}")
         segment = Segment(
@@ -208,10 +213,10 @@ def _outstanding(
     return None if number is None else (number, folder)
 
 
-async def _spectrographs(
+async def _instrument(
     observatory: Observatory, clock: Clock, home: Path, request: ResumeRequest, outstanding: _Outstanding | None
-) -> Mapping[str, SpectrographStatus]:
-    """What is in the spectrographs; where they can't tell, nothing that could be used.
+) -> tuple[Mapping[str, SpectrographStatus], bool]:
+    """What is in the spectrographs; where they can't tell, nothing that could be used. And whether it is dark.
 
     Files that they wrote after the runner had died are brought into the run's folder, once nothing is read out.
     """
@@ -219,14 +224,19 @@ async def _spectrographs(
     try:
         async with clock.timeout(observatory.deadlines.deadline_s("ready", observatory.spectrographs.status_s)):
             status = await devices.spectrographs.status()
+            # The lamps matter only where something may have been integrating under them.
+            empty = all(seen.activity == "idle" for seen in status.values())
+            lamps = {} if empty else await devices.lamps.status()
         if outstanding is not None and not any(seen.activity == "reading" for seen in status.values()):
             await clock.in_thread(partial(devices.spectrographs.files_of, *outstanding))
     except (DeviceError, TimeoutError):
-        return {}
+        return {}, False
     else:
-        return status
+        return status, empty or all(lamps.get(lamp) == "off" for lamp in observatory.lamps.units)
     finally:
-        await devices.close()
+        # They are opened anew for the run: what can't be closed well shows there.
+        with suppress(DeviceError):
+            await devices.close()
 
 
 def _who_and_where(url: str, request: ResumeRequest) -> tuple[RunPage, _Today]:

@@ -1,14 +1,16 @@
 """One segment of a run: one graph walked once, guarded, written down, with a manifest at its end."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from safelight.devices import Devices, LampState, open_devices
 from safelight.devices.simulated.faults import Fault
+from safelight.engine.assess import not_whole
+from safelight.engine.by_hand import source_of
 from safelight.engine.clock import Clock, ScaledClock, VirtualClock
 from safelight.engine.compiler import exposure_of
 from safelight.engine.control import Listening
@@ -25,7 +27,8 @@ from safelight.engine.plan import Plan
 from safelight.engine.runner import Runner
 from safelight.engine.safing import safing_for, uncancelled
 from safelight.engine.watch import Watch
-from safelight.engine.wording import lamps_in_words
+from safelight.engine.wording import counted, lamps_in_words
+from safelight.engine.words import in_words
 from safelight.states import LampWarmup, TakenFrame
 
 __all__ = ["RunResult", "Segment", "hold"]
@@ -114,7 +117,14 @@ class Segment:
         try:
             return await self._walk(devices, on_start)
         finally:
+            await self._close(devices)
+
+    async def _close(self, devices: Devices) -> None:
+        """Whatever is wrong with a connection that is given up: how the run has ended stands."""
+        try:
             await devices.close()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            self.announce("devices.failed", error=in_words(error))
 
     async def _walk(self, devices: Devices, on_start: Callable[[Runner], None]) -> RunResult:
         began_s = self.clock.now()
@@ -162,13 +172,25 @@ class Segment:
         listening.finish()
         with self.clock.still():
             await ear
-        frames = self.before + ending.frames
+        ending, frames = await self._look_once_more(record, ending)
         # First the manifest: a run that the journal calls done has one, whenever it was killed.
         await self._write_manifest(frames)
         self._write_ending(record, ending)
         result = _result(self.run, ending, frames, self.folder, self.clock.now() - began_s)
         self._tell_end(result)
         return result
+
+    async def _look_once_more(self, record: SegmentRecord, ending: Ending) -> tuple[Ending, tuple[TakenFrame, ...]]:
+        """The frames that are still there; where files have gone meanwhile the run is not done."""
+        frames = self.before + ending.frames
+        lost = await self.clock.in_thread(partial(not_whole, frames, self.folder))
+        for taken, why in lost:
+            record.lose(taken, why)
+            self.announce("frame.lost", frame=taken.frame, exposure_no=taken.exposure_no, reason=why)
+        if lost and ending.outcome == "done":
+            ending = replace(ending, outcome="faulted", reason=_in_short(lost))
+        gone = {taken.exposure_no for taken, _ in lost}
+        return ending, tuple(taken for taken in frames if taken.exposure_no not in gone)
 
     # ---- the guard
 
@@ -180,7 +202,13 @@ class Segment:
         if isinstance(self.clock, ScaledClock):
             speed = self.clock.speed
         order = Order(
-            self.run, self.home.absolute(), self.plan.observatory, speed, self.faults, journal=self.lock.journal.url
+            self.run,
+            self.home.absolute(),
+            self.plan.observatory,
+            speed,
+            self.faults,
+            journal=self.lock.journal.url,
+            source=source_of(self.observatory_source),
         )
         return Watch(order, self.clock, partial(runner.stop, "fault"), self.announce)
 
@@ -274,6 +302,11 @@ async def _permit(record: SegmentRecord, watch: Watch | None, lamp: str, lease_s
     record.commit()
     if watch is not None:
         await watch.permit(lamp, lease_s)
+
+
+def _in_short(lost: Sequence[tuple[TakenFrame, str]]) -> str:
+    taken, why = lost[0]
+    return f"files have gone since they were written: {counted(len(lost), 'frame')}, {taken.frame} first: {why}"
 
 
 def _obey(runner: Runner, word: str, reason: str) -> None:

@@ -26,7 +26,8 @@ def main() -> None:
     gc.set_threshold(*CALM)
     speech.open_streams()
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
-    if words and words[0] in _MOVING:
+    moving = bool(words) and words[0] in _MOVING
+    if moving:
         from safelight.signals import STOPS  # noqa: PLC0415
 
         STOPS.watch()
@@ -42,6 +43,8 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - a person gets a sentence, never a traceback
         code = speech.complain(error, debug="--debug" in sys.argv or bool(os.environ.get("SAFELIGHT_DEBUG")))
     speech.settle()
+    if moving:
+        STOPS.ignore()
     sys.exit(code)
 
 

@@ -39,6 +39,11 @@ class Stops:
         if past and self.received:
             act(self.received[0], 1)
 
+    def ignore(self) -> None:
+        """All is done, and the exit code is known: the interpreter's own end must not make it another one."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+
     def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
         self.received.append(name)

@@ -10,6 +10,7 @@ from safelight.devices.protocols import AltAz, LampState, SpectrographStatus
 from safelight.states.errors import StateError
 from safelight.states.exposure import Exposure, Taken
 from safelight.states.instrument import Instrument
+from safelight.states.look import all_named, wrong_lamps
 
 __all__ = ["Adopt"]
 
@@ -45,16 +46,26 @@ class Adopt:
         """Wait while it integrates or is read out; then its charge must be waiting, or all its files be there.
 
         Raises:
-            StateError: if something else is in the spectrographs.
+            StateError: if something else is in the spectrographs, or a lamp burns that should not.
         """
         spectrographs = instrument.devices.spectrographs
         status = await spectrographs.status()
+        integrating = any(seen.activity == "integrating" for seen in status.values())
         while any(seen.activity in {"integrating", "reading"} for seen in status.values()):
             await instrument.clock.sleep(_LOOK_EVERY_S)
             status = await spectrographs.status()
+        if integrating:
+            await self._demand_darkness(instrument)
         if not await instrument.clock.in_thread(partial(self._is_there, instrument)):
             self._demand_charge(status)
         self._note(instrument)
+
+    async def _demand_darkness(self, instrument: Instrument) -> None:
+        """An integration that nobody has watched to its end is taken over only where nothing shone on it."""
+        foreign, _ = wrong_lamps(self.exposure.need, all_named(instrument, await instrument.devices.lamps.status()))
+        if foreign:
+            lamps = ", ".join(foreign)
+            raise StateError(f"{self.exposure.frame} can't be used: not read as off at its end: {lamps}")
 
     def _is_there(self, instrument: Instrument) -> bool:
         """Whether the dead runner's own read-out has brought every file."""

@@ -40,7 +40,7 @@ def _now(guard: dict[str, Any]) -> dict[str, Any]:
     """A guard's page, its leases as they are now, s."""
     from safelight.engine.clock import wall_utc  # noqa: PLC0415
 
-    age_s = (wall_utc() - datetime.fromisoformat(guard["since"])).total_seconds()
+    age_s = (wall_utc() - datetime.fromisoformat(guard["told"])).total_seconds()
     left_s = {lamp: round(max(0.0, lease_s - age_s), 1) for lamp, lease_s in guard["leases"].items()}
     return {**guard, "leases": left_s}
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-__all__ = ["facts", "left_alone", "opening"]
+__all__ = ["facts", "left_alone", "opening", "whose_lamps"]
 
 
 def opening(home: Path | None, faults: Path | None, speed: str) -> dict[str, Any]:
@@ -15,6 +15,18 @@ def opening(home: Path | None, faults: Path | None, speed: str) -> dict[str, Any
     from safelight.devices.simulated.faults import load_faults  # noqa: PLC0415 - a command pays for what it uses
 
     return {"home": home, "faults": load_faults(faults) if faults else (), "speed": speed}
+
+
+def whose_lamps(observatory: str | None, home: Path | None, journal: str | None = None) -> tuple[str, ...]:
+    """The observatories that are meant: the one that was named, or those in use in this home, or the simulated one."""
+    from safelight.engine.by_hand import DEFAULT  # noqa: PLC0415
+    from safelight.engine.hands import in_use_here, the_journal  # noqa: PLC0415
+    from safelight.engine.home import default_home  # noqa: PLC0415
+
+    if observatory is not None:
+        return (observatory,)
+    folder = home or default_home()
+    return in_use_here(folder, the_journal(folder, journal)) or (DEFAULT,)
 
 
 def left_alone(observatory: str, home: Path | None, journal: str | None) -> str | None:

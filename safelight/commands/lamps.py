@@ -1,12 +1,12 @@
 """`safelight lamps status|on|off`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
 
-from safelight.commands.instrument import facts, left_alone, opening
-from safelight.commands.options import AsJson, Faults, Home, JournalUrl, ObservatoryName, Speed
+from safelight.commands.instrument import facts, left_alone, opening, whose_lamps
+from safelight.commands.options import AsJson, Faults, Home, JournalUrl, ObservatoryName, Speed, WhoseLamps
 
 __all__ = ["app"]
 
@@ -29,8 +29,9 @@ NameOrAll = Annotated[str | None, typer.Argument(show_default=False, help="The l
 @app.command()
 def status(
     *,
-    observatory: ObservatoryName = "simulated",
+    observatory: WhoseLamps = None,
     home: Home = None,
+    journal: JournalUrl = None,
     faults: Faults = None,
     speed: Speed = "1",
     as_json: AsJson = False,
@@ -40,20 +41,23 @@ def status(
     from safelight.engine.bench_top import bench_top  # noqa: PLC0415
     from safelight.speech import FAULTED, put_json  # noqa: PLC0415
 
-    heard: dict[str, str] = {}
-
-    async def read() -> dict[str, Any]:
+    async def read(source: str, heard: dict[str, str]) -> dict[str, Any]:
         options = opening(home, faults, speed)
-        async with bench_top(observatory, **options, heard=heard.__setitem__) as bench:
+        async with bench_top(source, **options, heard=heard.__setitem__) as bench:
             return {**facts(bench), "lamps": await bench.lamps(), "since": _since(bench)}
 
-    found = conduct(read())
-    if as_json:
-        put_json(found)
-    else:
-        _show(found, heard)
-    if "unknown" in found["lamps"].values():
-        raise typer.Exit(FAULTED)
+    def one(source: str) -> int:
+        heard: dict[str, str] = {}
+        found = conduct(read(source, heard))
+        if as_json:
+            put_json(found)
+        else:
+            if observatory is None:
+                _head(found, source)
+            _show(found, heard)
+        return FAULTED if "unknown" in found["lamps"].values() else 0
+
+    _for_each(whose_lamps(observatory, home, journal), one)
 
 
 @app.command()
@@ -103,7 +107,7 @@ def on(
 def off(
     name: NameOrAll = None,
     *,
-    observatory: ObservatoryName = "simulated",
+    observatory: WhoseLamps = None,
     home: Home = None,
     journal: JournalUrl = None,
     faults: Faults = None,
@@ -119,24 +123,58 @@ def off(
     from safelight.engine.home import default_home  # noqa: PLC0415
     from safelight.speech import UNSAFE, put, put_json  # noqa: PLC0415
 
-    heard: dict[str, str] = {}
-
-    async def darken() -> dict[str, Any]:
+    async def darken(source: str, heard: dict[str, str]) -> dict[str, Any]:
         options = opening(home, faults, speed)
-        async with bench_top(observatory, **options, heard=heard.__setitem__) as bench:
+        async with bench_top(source, **options, heard=heard.__setitem__) as bench:
             found = await bench.darken(name)
             return {**facts(bench), "lamps": found}
 
-    found = conduct_off(darken())
-    url = the_journal(home or default_home(), journal)
-    note_lamps(url, found["observatory"], "off", found["lamps"], asker("safelight lamps off"))
-    if as_json:
-        put_json(found)
-    else:
-        put("\n".join(f"{lamp} {state}" for lamp, state in found["lamps"].items()))
-    if any(state != "off" for state in found["lamps"].values()):
-        _shout(found["lamps"], heard, ByHand.at(observatory, home))
-        raise typer.Exit(UNSAFE)
+    def one(source: str) -> int:
+        heard: dict[str, str] = {}
+        found = conduct_off(darken(source, heard))
+        url = the_journal(home or default_home(), journal)
+        note_lamps(url, found["observatory"], "off", found["lamps"], asker("safelight lamps off"))
+        if as_json:
+            put_json(found)
+        else:
+            if observatory is None:
+                _head(found, source)
+            put("\n".join(f"{lamp} {state}" for lamp, state in found["lamps"].items()))
+        if all(state == "off" for state in found["lamps"].values()):
+            return 0
+        _shout(found["lamps"], heard, ByHand.at(source, default_home() if home is None else home))
+        return UNSAFE
+
+    _for_each(whose_lamps(observatory, home, journal), one)
+
+
+def _for_each(sources: tuple[str, ...], one: Callable[[str], int]) -> None:
+    """One observatory after the other, whatever is wrong with the one before; the worst exit code counts."""
+    from safelight import SafelightError  # noqa: PLC0415
+    from safelight.speech import complain  # noqa: PLC0415
+
+    codes = []
+    for source in sources:
+        try:
+            codes.append(one(source))
+        except SafelightError as error:
+            if len(sources) == 1:
+                raise
+            codes.append(complain(error, debug=False))
+    if any(codes):
+        raise typer.Exit(max(codes))
+
+
+def _head(found: Mapping[str, Any], source: str) -> None:
+    """Whose lamps they are, where nobody has said it: one observatory's must not be taken for another's."""
+    import sys  # noqa: PLC0415
+
+    from safelight.engine.by_hand import DEFAULT  # noqa: PLC0415
+    from safelight.speech import tell  # noqa: PLC0415
+
+    name = found["observatory"]
+    if name != DEFAULT or sys.stderr.isatty():
+        tell(f"lamps of {name}:" if source == name else f"lamps of {name} ({source}):")
 
 
 def _since(bench: Any) -> dict[str, str]:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from safelight.engine.home import OBSERVATORY_VARIABLE
+
 __all__ = [
     "AsJson",
     "AskedBy",
@@ -24,6 +26,7 @@ __all__ = [
     "Sequence",
     "Speed",
     "Verbose",
+    "WhoseLamps",
 ]
 
 
@@ -40,7 +43,23 @@ Sequence = Annotated[str, typer.Argument(help="A sequence of the library, or a f
 ObservatoryName = Annotated[
     str,
     typer.Option(
-        "--observatory", metavar="FILE|NAME", help="The observatory: a document, or one that comes with safelight."
+        "--observatory",
+        metavar="FILE|NAME",
+        envvar=OBSERVATORY_VARIABLE,
+        show_envvar=False,
+        help="The observatory: a document, or one that comes with safelight; also from $SAFELIGHT_OBSERVATORY.",
+    ),
+]
+WhoseLamps = Annotated[
+    str | None,
+    typer.Option(
+        "--observatory",
+        metavar="FILE|NAME",
+        envvar=OBSERVATORY_VARIABLE,
+        show_envvar=False,
+        show_default=False,
+        help="Whose lamps: a document, or one that comes with safelight; also from $SAFELIGHT_OBSERVATORY.  "
+        "[default: those that are watched in this home, or else those of its newest run]",
     ),
 ]
 Home = Annotated[

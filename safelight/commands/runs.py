@@ -23,7 +23,7 @@ _WIDE = 118
 
 def runs(*, home: Home = None, journal: JournalUrl = None, limit: Limit = 20, as_json: AsJson = False) -> None:
     """List the runs that the journal knows, the newest first."""
-    from safelight.commands.journals import no_journal_yet, opened  # noqa: PLC0415 - a command pays for what it uses
+    from safelight.commands.journals import found_with, no_journal_yet, opened  # noqa: PLC0415 - a command pays for what it uses
     from safelight.engine.runlist import run_entries  # noqa: PLC0415
     from safelight.speech import put_json, tell  # noqa: PLC0415
 
@@ -35,7 +35,7 @@ def runs(*, home: Home = None, journal: JournalUrl = None, limit: Limit = 20, as
     if as_json:
         put_json({"runs": [_plain(entry) for entry in found]})
     elif found:
-        _show(found, limit)
+        _show(found, limit, found_with(home, journal))
     else:
         tell("nothing has been run here yet")
 
@@ -46,14 +46,15 @@ def _plain(entry: "RunEntry") -> dict[str, Any]:
     return {**asdict(entry), "resumable": entry.resumable}
 
 
-def _show(found: list["RunEntry"], limit: int) -> None:
+def _show(found: list["RunEntry"], limit: int, options: str) -> None:
     from safelight.commands.paper import paper  # noqa: PLC0415
 
     console = paper()
     console.print(_table(found, console))
     resumable = next((entry for entry in found if entry.resumable), None)
     if resumable is not None:
-        console.print(f"to go on with one: `safelight resume {resumable.run}`", markup=False, soft_wrap=True)
+        words = " ".join(["safelight", "resume", resumable.run, *([options] if options else [])])
+        console.print(f"to go on with one: `{words}`", markup=False, soft_wrap=True)
     if len(found) == limit:
         console.print(f"the newest {limit}; `--limit N` shows more", style="dim")
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from safelight.commands.options import FramesFolder, Home, JournalUrl, ObservatoryName, Speed
+from safelight.commands.options import FramesFolder, Home, JournalUrl, Speed, WhoseLamps
 
 __all__ = ["serve"]
 
@@ -21,7 +21,7 @@ def serve(
     *,
     host: Host = _HOST,
     port: Port = 8321,
-    observatory: ObservatoryName = "simulated",
+    observatory: WhoseLamps = None,
     home: Home = None,
     journal: JournalUrl = None,
     frames: FramesFolder = Path("frames"),
@@ -34,6 +34,7 @@ def serve(
     be looked at. Runs are processes of their own: they go on when the server or the browser ends.
     """
     from safelight import SafelightError  # noqa: PLC0415 - a command pays for what it uses
+    from safelight.commands.instrument import whose_lamps  # noqa: PLC0415
     from safelight.engine.clock import clock_for  # noqa: PLC0415
     from safelight.engine.errors import EngineError  # noqa: PLC0415
     from safelight.engine.home import default_home  # noqa: PLC0415
@@ -60,7 +61,10 @@ def serve(
         else:
             tell(_greeting(address, token, place.home))
 
-    place = Place((home or default_home()).absolute(), frames.absolute(), observatory, journal, speed)
+    whose = whose_lamps(observatory, home, journal)
+    if len(whose) > 1:
+        raise EngineError(f"several observatories are in use here ({', '.join(whose)}): say which with --observatory")
+    place = Place((home or default_home()).absolute(), frames.absolute(), whose[0], journal, speed)
     listen(place, port, ready)
 
 

@@ -12,6 +12,7 @@ from astropy.io import fits
 
 from safelight.devices import DeviceFailed, Observatory
 from safelight.devices.simulated.faults import VERBS
+from safelight.devices.simulated.telescopes import SimulatedTelescopes
 from safelight.engine import Plan, Request, Runner, RunRefused, VirtualClock, perform, plan_of
 from safelight.states import State
 
@@ -836,6 +837,34 @@ def test_the_disk_fails_in_mid_run(play: Play) -> None:
     assert played.good == []
     assert played.all_dark()
     assert len(played.heard("manifest.failed")) == 1
+
+
+def test_frames_that_go_during_the_run(play: Play) -> None:
+    """Files that are gone before the run has ended: it is not done, says which, and counts what is there."""
+
+    def remove(runner: Runner) -> None:
+        next(runner.instrument.folder.glob("*bias-001*.fits")).unlink()
+
+    played = play("demo", listener=when("expose/Quartz-120s-001", remove, event="state.ended"))
+    assert played.result.outcome == "faulted"
+    assert "bias-001 first" in played.result.reason
+    assert [taken.frame for taken in played.result.frames] == ["Quartz-120s-001"]
+    assert [said["frame"] for said in played.heard("frame.lost")] == ["bias-001"]
+    content = json.loads((played.result.folder / "manifest.json").read_text(encoding="utf-8"))
+    assert [frame["frame"] for frame in content["frames"]] == ["Quartz-120s-001"]
+    assert played.all_dark()
+
+
+def test_a_connection_that_can_not_be_closed(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How the run has ended is not changed by it, least of all `unsafe`; it is told."""
+
+    async def close(_self: SimulatedTelescopes) -> None:
+        raise DeviceFailed("no space left", device="telescopes", verb="close")
+
+    monkeypatch.setattr(SimulatedTelescopes, "close", close)
+    played = play("bias")
+    assert played.result.outcome == "done"
+    assert len(played.heard("devices.failed")) == 1
 
 
 class FullRecord:

@@ -35,6 +35,7 @@ def left_behind(monkeypatch: pytest.MonkeyPatch, frame: str, outcome: str | None
         "note": json.dumps({"seen": state, "attempt": 2}),
     }
     monkeypatch.setattr(pending, "_last_exposure", lambda *_: row)
+    monkeypatch.setattr(pending, "_nobody_lit", lambda *_: True)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,18 @@ def test_what_can_be_used(
     assert (found is not None) is used
     if found is not None:
         assert (found.exposure, found.exposure_no, found.attempt) == (exposure, 8, 2)
+
+
+@pytest.mark.parametrize(("exposure", "outcome", "used"), [(DARK, None, False), (ARC, "done", True)])
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_what_a_lamp_may_have_shone_on(
+    monkeypatch: pytest.MonkeyPatch, exposure: Exposure, outcome: str | None, *, used: bool, by_hand: bool
+) -> None:
+    """A dark that nobody watched is left alone where a lamp burns now, or was lit by hand; what had ended is used."""
+    left_behind(monkeypatch, exposure.frame, outcome)
+    monkeypatch.setattr(pending, "_nobody_lit", lambda *_: not by_hand)
+    found = pending_exposure(JOURNAL, "run", [exposure], seen("holding"), dark=by_hand)
+    assert (found is not None) is used
 
 
 def test_another_number(monkeypatch: pytest.MonkeyPatch) -> None:

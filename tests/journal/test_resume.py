@@ -13,6 +13,7 @@ import yaml
 from astropy.io import fits
 
 from safelight.engine import tables
+from safelight.engine.hands import note_lamps
 from safelight.engine.journal import Journal
 from tests.crash.check import assert_whole, header_of, rows_of
 from tests.crash.crashes import Case, Ended, Warm, small_observatory
@@ -309,6 +310,36 @@ def test_the_frames_were_moved(run_to: RunTo, tmp_path: Path) -> None:
     assert not run.case.frames.exists()
 
 
+def test_the_new_place_is_remembered(run_to: RunTo, tmp_path: Path) -> None:
+    """Whoever resumes once more need not say again where the frames are."""
+    run = run_to(at=kill("commit", 26))
+    moved = tmp_path / "archive"
+    shutil.move(run.case.frames, moved)
+    assert run.warm.do(run.case.job("resume", request={"frames": str(moved)}, at=kill("commit", 4))).killed
+    ended = run.resume_well()
+    assert ended.answer["folder"] == str(moved / run.id)
+    assert len(run.journaled(frame="bias-001")) == 1
+    assert not run.case.frames.exists()
+
+
+def test_links_into_nothing_are_put_aside(run_to: RunTo, tmp_path: Path) -> None:
+    """Files that were archived behind links, on a disk that is away now: no frame is doubled when it comes back."""
+    run = run_to()
+    archive, away = tmp_path / "archive", tmp_path / "away"
+    archive.mkdir()
+    for path in sorted(run.folder.glob("00000001-*.fits")):
+        shutil.move(path, archive)
+        path.symlink_to(archive / path.name)
+    archive.rename(away)
+    (run.folder / "00000009-strange.fits").symlink_to(archive / "nothing")
+    run.resume_well()
+    away.rename(archive)
+    aside = sorted(path.name for path in (run.folder / "aside").iterdir())
+    assert "00000009-strange.fits" in aside
+    assert not list(run.folder.glob("00000001-*.fits"))
+    assert_whole(run.case, run.id, run.frames, run.folder)
+
+
 def test_frames_that_can_be_no_folder(run_to: RunTo, tmp_path: Path) -> None:
     """A `frames` that is a file is refused before anything moves."""
     run = run_to(at=kill("commit", 26))
@@ -435,7 +466,8 @@ def test_strangers_are_put_aside(run_to: RunTo) -> None:
     before = {path.name: path.read_bytes() for path in strangers}
     assert run.resume().outcome == "done"
     (run.folder / "folder.fits").rmdir()
-    (run.folder / "nowhere.fits").unlink()
+    # A link into nothing as well: what it points to may come back.
+    (run.folder / "aside" / "nowhere.fits").unlink()
     assert_whole(run.case, run.id, run.frames)
     aside = {path.name: path.read_bytes() for path in (run.folder / "aside").iterdir()}
     assert aside == before
@@ -525,6 +557,16 @@ def test_a_flat_in_progress_is_taken_again(run_to: RunTo, moment: str) -> None:
     row = run.journaled(frame="Argon-4s-001")[0]
     assert (row["attempt"], row["exposure_no"]) == (2, 2)
     assert header_of(run.first_file("Argon-4s-001"))["ATTEMPT"] == 2
+
+
+def test_a_dark_under_a_lamp_is_not_adopted(run_to: RunTo) -> None:
+    """A lamp that was lit by hand while nobody watched the dark, even if it is off again: the dark is taken again."""
+    run = run_to(DARKS, at=kill("during expose", 1), frames=["dark-900s-001", "dark-900s-002"])
+    note_lamps(run.case.journal, "small", "on", {"Argon": "on"}, "somebody")
+    note_lamps(run.case.journal, "small", "off", {"Argon": "off"}, "somebody")
+    run.resume_well()
+    assert "adopt" not in run.kinds()
+    assert run.journaled(frame="dark-900s-001")[0]["attempt"] == 2
 
 
 def test_somebody_elses_exposure_is_not_adopted(run_to: RunTo) -> None:

@@ -179,7 +179,7 @@ def test_lamps_on_and_off(inside: Inside) -> None:
     assert seen["since"]["Argon"]
     assert {"observatory", "time"} <= seen.keys()
     assert "Argon   ON  since " in inside("lamps", "status").output
-    assert inside("lamps", "off", "ARGON").output == "Argon off\n"
+    assert inside("lamps", "off", "ARGON").stdout == "Argon off\n"
     assert set(json.loads(inside("lamps", "off", "--json").output)["lamps"].values()) == {"off"}
 
 

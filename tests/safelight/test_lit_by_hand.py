@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import yaml
 from typer.testing import Result
 
+from safelight.devices import shipped_observatories
 from safelight.engine import RunRefused, tables
+from safelight.engine.by_hand import ByHand
 from safelight.engine.errors import GuardError
 from safelight.engine.guardbook import GuardBook, guards
 from safelight.engine.journal import Journal, default_url
@@ -142,3 +145,60 @@ def test_not_beside_the_guards_of_a_run(inside: Inside, home: Path, monkeypatch:
     book.close()
     assert isinstance(refused.exception, RunRefused)
     assert "the guards of run a-run are at work" in str(refused.exception)
+
+
+# ---- whose lamps
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """An observatory of one's own, with two lamps of other names."""
+    document = yaml.safe_load(shipped_observatories()["simulated"].read_text(encoding="utf-8"))
+    units = document["lamps"]["units"]
+    document["name"] = "other"
+    document["lamps"]["units"] = {"HgAr": units["HgNe"], "Halogen": units["Quartz"]}
+    path = tmp_path / "other.yaml"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return path
+
+
+def test_off_reaches_the_lamps_that_are_watched_here(inside: Inside, other: Path, until_gone: UntilGone) -> None:
+    """Whoever types `lamps off` and nothing else in an emergency darkens the lamps that burn, wherever they are."""
+    told = json.loads(inside("lamps", "on", "HgAr", "--observatory", other, "--json").stdout)
+    seen = inside("lamps", "status")
+    assert "lamps of other" in seen.stderr
+    assert str(other) in seen.stderr
+    assert "HgAr     ON" in seen.stdout
+    off = inside("lamps", "off")
+    assert (off.exit_code, set(off.stdout.splitlines())) == (0, {"HgAr off", "Halogen off"})
+    assert all(until_gone(pid) for pid in told["guards"])
+
+
+def test_off_reaches_the_lamps_of_the_last_run(
+    inside: Inside, other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nobody watches any more, the newest run tells whose lamps may burn; a name or the variable comes first."""
+    ran = inside("run", "bias", "--observatory", other, "--speed", "max", "--frames", tmp_path / "frames")
+    assert ran.exit_code == 0, ran.output
+    assert set(json.loads(inside("lamps", "status", "--json").stdout)["lamps"]) == {"HgAr", "Halogen"}
+    named = json.loads(inside("lamps", "status", "--observatory", "simulated", "--json").stdout)
+    assert (named["observatory"], len(named["lamps"])) == ("simulated", 6)
+    monkeypatch.setenv("SAFELIGHT_OBSERVATORY", "simulated")
+    assert json.loads(inside("lamps", "status", "--json").stdout)["observatory"] == "simulated"
+    assert "--observatory simulated" in ByHand.at("simulated", None).lamps("off")
+
+
+def test_off_goes_through_every_observatory_here(inside: Inside, other: Path, until_gone: UntilGone) -> None:
+    """Lamps of two observatories that burn in one home: each is darkened, also where the other one is out of reach."""
+    # At the same switch as the simulated one, as its simulator keeps it in the home.
+    other.write_text(shipped_observatories()["simulated"].read_text().replace("name: simulated", "name: other", 1))
+    pids = json.loads(inside("lamps", "on", "HgNe", "--observatory", other, "--json").stdout)["guards"]
+    pids += json.loads(inside("lamps", "on", "Neon", "--json").stdout)["guards"]
+    other.rename(other.with_name("moved.yaml"))
+    off = inside("lamps", "off")
+    assert off.exit_code == 2
+    assert "other.yaml" in off.stderr
+    assert "Neon off" in off.stdout
+    other.with_name("moved.yaml").rename(other)
+    assert inside("lamps", "off").exit_code == 0
+    assert all(until_gone(pid) for pid in pids)

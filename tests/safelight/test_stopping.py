@@ -106,7 +106,7 @@ def test_one_run_at_a_time(inside: Inside, home: Path, lamp_run: Callable[..., A
         assert ", since " in str(refused.exception)
         assert complain(refused.exception) == 2
     assert inside("lamps", "status").exit_code == 0
-    assert inside("lamps", "off", "Neon").output == "Neon off\n"
+    assert inside("lamps", "off", "Neon").stdout == "Neon off\n"
     assert [event["run"] for event in lamp_events(home, who="hand")] == [name]
     assert "Neon read back as off" not in inside("show").stdout
     assert "by hand: safelight lamps off (" in inside("show").stdout
