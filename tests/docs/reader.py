@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.docs.blocks import FREE, MARKS, Block, Command
+from tests.docs.blocks import CTRL_C, FREE, MARKS, Block, Command
 from tests.docs.documents import check_yaml, is_sequence
 from tests.docs.hurry import hurried
 from tests.docs.installed import install
@@ -65,7 +65,9 @@ class Reader:
         if "not run" in block.marks or block.language in FREE:
             return
         self._provide(block.marks.get("needs", ""))
-        if block.language == "console":
+        if block.language == CTRL_C:
+            self._interrupt(block)
+        elif block.language == "console":
             self._type(block)
         else:
             self._check(block)
@@ -126,15 +128,16 @@ class Reader:
             printed = terminal.wait_for(lambda printed: begins_with(last.prints, printed))
             assert begins_with(last.prints, printed), _unlike(block, last, printed)
         else:
-            ended = terminal.run(hurried(last.text)) if last.text else self._rest(terminal, last)
+            ended = terminal.run(hurried(last.text)) if last.text else terminal.end()
             # Of what went on, the page shows the end.
-            shown = last if last.text else Command("", f"...\n{last.prints.removeprefix('^C')}")
+            shown = last if last.text else Command("", f"...\n{last.prints}")
             self._expect(block, shown, ended, int(block.marks.get("exits", 0)))
 
-    def _rest(self, terminal: Terminal, last: Command) -> Ended:
-        if last.prints.startswith("^C"):
-            terminal.interrupt()
-        return terminal.end()
+    def _interrupt(self, block: Block) -> None:
+        going = [terminal for terminal in self._terminals.values() if terminal.going]
+        assert len(going) == 1, f"{block}: {len(going)} commands go on, not one"
+        going[0].interrupt()
+        self._expect(block, Command(going[0].going, ""), going[0].end(), int(block.marks.get("exits", 0)))
 
     def _expect(self, block: Block, command: Command, ended: Ended, code: int) -> None:
         assert ended.code == code, f"{_unlike(block, command, ended.printed)}\nexit code {ended.code}, not {code}"
