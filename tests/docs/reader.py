@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.docs.blocks import CTRL_C, FREE, MARKS, Block, Command
 from tests.docs.documents import check_yaml, is_sequence
 from tests.docs.hurry import hurried
-from tests.docs.installed import install
+from tests.docs.installed import install, uninstall
 from tests.docs.loosely import begins_with, is_like
 from tests.docs.notebook import Notebook
 from tests.docs.terminal import Ended, Terminal
@@ -36,6 +36,7 @@ _SYNTAX: Mapping[str, Callable[[str], object]] = {
 }
 
 _INSTALL = re.compile(r"pip install -e (\S+)")
+_UNINSTALL = re.compile(r"pip uninstall --yes (\S+)")
 
 
 class Reader:
@@ -120,9 +121,11 @@ class Reader:
         *first, last = block.commands
         for command in first:
             self._expect(block, command, terminal.run(hurried(command.text)), 0)
-        package = _INSTALL.fullmatch(last.text)
-        if package is not None:
-            install(terminal.folder / package[1], Path(self._environment["PYTHONPATH"]))
+        place = Path(self._environment["PYTHONPATH"])
+        if package := _INSTALL.fullmatch(last.text):
+            install(terminal.folder / package[1], place)
+        elif package := _UNINSTALL.fullmatch(last.text):
+            uninstall(package[1], place)
         elif "goes on" in block.marks:
             terminal.begin(hurried(last.text))
             printed = terminal.wait_for(lambda printed: begins_with(last.prints, printed))
