@@ -1,8 +1,12 @@
-"""How long a sequence takes in the order in which scripts run it today; a model, and independent of the compiler.
+"""How long a sequence takes in gort's order; a model, and independent of the compiler.
 
-The order is that of LVM's tool: the telescopes are pointed first, then everything happens one after the other. Only
-the read-out of a lamp's last exposure goes on under the next lamp's warm-up. The numbers of the instrument are those
-of the observatory document, so that the order alone makes the difference.
+The order is that of LVM's tool, in its `specs.calibrate`: the telescopes are pointed first, then everything happens one
+after the other. Only the last read-out before another lamp goes on under that lamp's warm-up. The numbers of the
+instrument are those of the observatory document, so that the order alone makes the difference.
+
+Counted are lamps off and read back at the beginning and before each change of lamps, on, warm-up, the slew, the mask's
+moves, shutter, integration and read-out. Not counted are the read-backs around a frame, those after a slew and a move,
+lamps off after the last read-out (it goes on beside it), and any overhead of a script.
 """
 
 from collections.abc import Sequence

@@ -12,21 +12,21 @@ __all__ = ["savings_table"]
 
 def savings_table() -> str:
     """Seconds of each sequence: one thing after the other, overlapped, the bound, with a light-tight shutter."""
-    heads = ("sequence", "serial", "overlapped", "saved", "bound", "above it", "light-tight", "saved")
+    heads = ("sequence", "one after the other", "overlapped", "saved", "bound", "above it", "light-tight", "saved")
     return table(heads, map(_row, library_names()))
 
 
 def _row(name: str) -> tuple[str, ...]:
-    serial = _plan(name, overlap=False).total_s
+    chain_s = _plan(name, overlap=False).total_s
     plan = _plan(name)
     tight = _plan(name, light_tight=True).total_s
     over = 100 * (plan.total_s / plan.bound_s - 1)
-    numbers = (f"{serial:,.1f}", f"{plan.total_s:,.1f}", _saved(serial, plan.total_s), f"{plan.bound_s:,.1f}")
-    return (f"`{name}`", *numbers, f"{over:.2f} %", f"{tight:,.1f}", _saved(serial, tight))
+    numbers = (f"{chain_s:,.1f}", f"{plan.total_s:,.1f}", _saved(chain_s, plan.total_s), f"{plan.bound_s:,.1f}")
+    return (f"`{name}`", *numbers, f"{over:.2f} %", f"{tight:,.1f}", _saved(chain_s, tight))
 
 
-def _saved(serial: float, total_s: float) -> str:
-    return f"{100 * (1 - total_s / serial):.0f} %"
+def _saved(chain_s: float, total_s: float) -> str:
+    return f"{100 * (1 - total_s / chain_s):.0f} %"
 
 
 def _plan(name: str, *, overlap: bool = True, light_tight: bool = False) -> Plan:

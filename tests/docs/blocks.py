@@ -16,8 +16,10 @@ Comments above a block say more; several words are set apart by semicolons, and 
     <!-- needs: FILE as NAME --> a file of the project under another name
     <!-- not run: why -->        there is no other way; `test_convention.py` counts them
 
-A block without commands is what the command that goes on prints until it ends; where it begins with `^C`, Ctrl-C is
-pressed first.
+A block without commands is what the command that goes on prints until it ends. A comment that stands for itself ends
+it where the text tells the reader to press Ctrl-C:
+
+    <!-- Ctrl-C -->              what goes on ends with it; with another code than 0 where `exits: N` follows
 """
 
 import re
@@ -25,13 +27,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["DOCS", "FREE", "MARKS", "ROOT", "Block", "Command", "blocks_of", "pages"]
+__all__ = ["CTRL_C", "DOCS", "FREE", "MARKS", "ROOT", "Block", "Command", "blocks_of", "pages"]
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
 FREE = frozenset({"text", "{toctree}", "{figure}", "{image}", "{note}", "{warning}"})
 MARKS = frozenset({"file", "exits", "goes on", "another terminal", "needs", "not run"})
+
+CTRL_C = "Ctrl-C"
+"""The language of a block that is no block: a key to press."""
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>```+|~~~+)(?P<language>[^`\n]*)$")
 _COMMENT = re.compile(r"^\s*<!--\s*(.*?)\s*-->\s*$")
@@ -89,9 +94,11 @@ def blocks_of(page: Path) -> Iterator[Block]:
     lines = page.read_text(encoding="utf-8").splitlines()
     number = 0
     while number < len(lines):
-        fence = _FENCE.match(lines[number])
+        fence, words = _FENCE.match(lines[number]), _words(lines[number])
         number += 1
         if fence is None:
+            if words and words[0][0] == CTRL_C:
+                yield Block(page, number, CTRL_C, "", dict(words[1:]))
             continue
         first, indent = number, len(fence["indent"])
         while number < len(lines) and lines[number].strip() != fence["ticks"]:
@@ -105,8 +112,14 @@ def _marks_above(lines: list[str], number: int) -> Iterator[tuple[str, str]]:
     """What the comments say that stand directly above a line."""
     while number > 0:
         number -= 1
-        comment = _COMMENT.match(lines[number])
-        words = [part.strip().partition(":") for part in comment[1].split(";")] if comment else []
+        words = _words(lines[number])
         if lines[number].strip() and (not words or words[0][0] not in MARKS):
             return
-        yield from ((name, value.strip()) for name, _, value in words)
+        yield from words
+
+
+def _words(line: str) -> list[tuple[str, str]]:
+    """What a comment says, if the line is one."""
+    comment = _COMMENT.match(line)
+    parts = [part.strip().partition(":") for part in comment[1].split(";")] if comment else []
+    return [(name, value.strip()) for name, _, value in parts]

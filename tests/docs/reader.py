@@ -9,10 +9,10 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.docs.blocks import FREE, MARKS, Block, Command
+from tests.docs.blocks import CTRL_C, FREE, MARKS, Block, Command
 from tests.docs.documents import check_yaml, is_sequence
 from tests.docs.hurry import hurried
-from tests.docs.installed import install
+from tests.docs.installed import install, uninstall
 from tests.docs.loosely import begins_with, is_like
 from tests.docs.notebook import Notebook
 from tests.docs.terminal import Ended, Terminal
@@ -36,6 +36,7 @@ _SYNTAX: Mapping[str, Callable[[str], object]] = {
 }
 
 _INSTALL = re.compile(r"pip install -e (\S+)")
+_UNINSTALL = re.compile(r"pip uninstall --yes (\S+)")
 
 
 class Reader:
@@ -65,7 +66,9 @@ class Reader:
         if "not run" in block.marks or block.language in FREE:
             return
         self._provide(block.marks.get("needs", ""))
-        if block.language == "console":
+        if block.language == CTRL_C:
+            self._interrupt(block)
+        elif block.language == "console":
             self._type(block)
         else:
             self._check(block)
@@ -118,23 +121,26 @@ class Reader:
         *first, last = block.commands
         for command in first:
             self._expect(block, command, terminal.run(hurried(command.text)), 0)
-        package = _INSTALL.fullmatch(last.text)
-        if package is not None:
-            install(terminal.folder / package[1], Path(self._environment["PYTHONPATH"]))
+        place = Path(self._environment["PYTHONPATH"])
+        if package := _INSTALL.fullmatch(last.text):
+            install(terminal.folder / package[1], place)
+        elif package := _UNINSTALL.fullmatch(last.text):
+            uninstall(package[1], place)
         elif "goes on" in block.marks:
             terminal.begin(hurried(last.text))
             printed = terminal.wait_for(lambda printed: begins_with(last.prints, printed))
             assert begins_with(last.prints, printed), _unlike(block, last, printed)
         else:
-            ended = terminal.run(hurried(last.text)) if last.text else self._rest(terminal, last)
+            ended = terminal.run(hurried(last.text)) if last.text else terminal.end()
             # Of what went on, the page shows the end.
-            shown = last if last.text else Command("", f"...\n{last.prints.removeprefix('^C')}")
+            shown = last if last.text else Command("", f"...\n{last.prints}")
             self._expect(block, shown, ended, int(block.marks.get("exits", 0)))
 
-    def _rest(self, terminal: Terminal, last: Command) -> Ended:
-        if last.prints.startswith("^C"):
-            terminal.interrupt()
-        return terminal.end()
+    def _interrupt(self, block: Block) -> None:
+        going = [terminal for terminal in self._terminals.values() if terminal.going]
+        assert len(going) == 1, f"{block}: {len(going)} commands go on, not one"
+        going[0].interrupt()
+        self._expect(block, Command(going[0].going, ""), going[0].end(), int(block.marks.get("exits", 0)))
 
     def _expect(self, block: Block, command: Command, ended: Ended, code: int) -> None:
         assert ended.code == code, f"{_unlike(block, command, ended.printed)}\nexit code {ended.code}, not {code}"

@@ -69,10 +69,7 @@ over
 $ echo waiting; sleep 1000
 waiting
 '''
-<!-- exits: 130 -->
-'''console
-^C
-'''
+<!-- Ctrl-C; exits: 130 -->
 '''python
 import asyncio
 answer = await asyncio.sleep(0, 42)
@@ -96,6 +93,8 @@ WRONG = {
     "an exit code that does not come": "<!-- exits: 3 -->\n'''console\n$ true\n'''",
     "a failing command that is not the last": "<!-- exits: 3 -->\n'''console\n$ (exit 3)\n$ (exit 3)\n'''",
     "an end before all is told": "<!-- goes on -->\n'''console\n$ echo one\none\ntwo\n'''",
+    "Ctrl-C where nothing goes on": "<!-- Ctrl-C -->",
+    "Ctrl-C that ends otherwise": "<!-- goes on -->\n'''console\n$ echo one; sleep 1000\none\n'''\n<!-- Ctrl-C -->",
     "a word that means nothing": "<!-- exits: 0; slowly -->\n'''console\n$ true\n'''",
     "Python that fails": "'''python\nassert 1 == 2\n'''",
     "a syntax error": "<!-- file: x.py -->\n'''python\nassert assert\n'''",
