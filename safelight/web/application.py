@@ -34,6 +34,7 @@ from safelight.web.launcher import Launcher
 from safelight.web.pictures import NoPicture, Picture, frame_file, picture_of
 from safelight.web.place import Place
 from safelight.web.stream import Stream
+from safelight.web.walked import Graphs
 
 __all__ = ["application"]
 
@@ -48,6 +49,8 @@ class Answers:
         self._assets = assets()
         self._lamp_threads = CapacityLimiter(20)
         self._picture_threads = CapacityLimiter(4)
+        self._graph_threads = CapacityLimiter(1)
+        self._graphs = Graphs()
         self._picture = lru_cache(maxsize=8)(lambda path, _identity: picture_of(path))
 
     # ---- looking
@@ -90,11 +93,31 @@ class Answers:
             return JSONResponse({"spectrum": found.spectrum, "low": found.low, "high": found.high})
         return Response(found.png, media_type="image/png")
 
-    def _drawn(self, run: str, number: int, index: int) -> Picture:
+    async def graph(self, request: Request) -> Response:
+        """The state graph of a run, with what has come of each state."""
+        query = request.query_params
+        draw = partial(self._walked, query.get("run", "")[:_LONGEST_NAME], whole=query.get("detail") == "states")
+        try:
+            found = await run_sync(draw, limiter=self._graph_threads)
+        except SafelightError as error:
+            return JSONResponse({"error": str(error)}, 404)
+        return Response(found, media_type="image/svg+xml")
+
+    def _walked(self, run: str, *, whole: bool) -> str:
+        journal = self._journal()
+        try:
+            return self._graphs.drawn(journal, run, whole=whole)
+        finally:
+            journal.close()
+
+    def _journal(self) -> Journal:
         url = the_journal(self._place.home, self._place.journal)
         if url is None:
-            raise NoPicture("there is no such frame")
-        journal = Journal(url, create=False)
+            raise NoPicture("there is no such run")
+        return Journal(url, create=False)
+
+    def _drawn(self, run: str, number: int, index: int) -> Picture:
+        journal = self._journal()
         try:
             path: Path = frame_file(journal, run, number, index)
         finally:
@@ -216,6 +239,7 @@ def application(place: Place, token: str) -> tuple[ASGIApp, Stream]:
         Route("/api/stream", answers.stream),
         Route("/api/library", answers.library),
         Route("/api/frame/{form}", answers.picture),
+        Route("/api/graph", answers.graph),
         Route("/api/{verb}", answers.change, methods=["POST"]),
     ]
     return Gate(Starlette(routes=routes, lifespan=lifespan), token), stream

@@ -62,6 +62,24 @@ def test_the_latest_frame_is_shown_with_its_spectrum(controlled: Any, server: Se
     assert server.runs()[0]["frames"] == 1
 
 
+def test_the_state_graph_is_drawn_as_it_is_walked(controlled: Any, server: Server) -> None:
+    """It comes by itself, shows what is at work, and every state where that is asked for; no other run's is there."""
+    begin(controlled, LONG)
+    controlled.wait_for_selector("#graph img")
+    assert controlled.evaluate("document.querySelector('#graph img').naturalWidth") > 400
+    run = server.runs()[0]["run"]
+    walked = server.ask("GET", f"/api/graph?run={run}")
+    assert (walked[0], walked[1]["content-type"]) == (200, "image/svg+xml")
+    assert f"<title>{run}</title>" in walked[2].decode()
+    assert "mark-now" in walked[2].decode()
+    controlled.check("#graph-whole")
+    controlled.wait_for_selector("#graph img[src*='detail=states']")
+    assert len(server.ask("GET", f"/api/graph?run={run}&detail=states")[2]) > len(walked[2])
+    assert server.ask("GET", "/api/graph?run=none")[0] == 404
+    controlled.click("button.abort")
+    controlled.wait_for_selector("#run-facts:has-text('was aborted')")
+
+
 def test_pause_ends_after_the_frame_in_progress(controlled: Any, server: Server) -> None:
     """The page says at once that a pause was asked for, and then that the run is paused."""
     begin(controlled, SHORT)
@@ -189,7 +207,7 @@ def test_hostile_names_are_shown_as_text(controlled: Any, server: Server) -> Non
     page.wait_for_selector(f"#run-facts:has-text('{HOSTILE} was aborted')")
     page.wait_for_selector(f"#runs li:has-text('{HOSTILE}')")
     assert page.evaluate("window.pwned") is None
-    assert page.locator("img").count() == 1
+    assert page.locator("img:not(#graph img)").count() == 1
     assert page.locator("main b").count() == 0
     assert server.runs()[0]["sequence"] == HOSTILE
 

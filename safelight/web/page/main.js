@@ -4,6 +4,7 @@ import { warn } from "./banner.js";
 import { change, checkToken, showControl, takeToken, toggleControl } from "./control.js";
 import { byId, clockFace, el, legible, replace, say, show, timeOf } from "./dom.js";
 import { Feed } from "./feed.js";
+import { showGraph, watchGraph } from "./graph.js";
 import { lampViews, showLamps, summary } from "./lamps.js";
 import { drawLog, showLog, showRuns } from "./log.js";
 import { badEnd, showNow } from "./now.js";
@@ -33,6 +34,7 @@ function hear(name, value) {
     if (run?.run !== value.run) showRuns(runs, value.run, choose);
     run = value;
     showRun(run);
+    showGraph(run);
     showTimeline(run);
     showLog(run);
   }
@@ -159,6 +161,7 @@ window.addEventListener("hashchange", () => {
 showControl();
 checkToken();
 watchWidth();
+watchGraph();
 loadLibrary();
 watchForm(() => feed.open(null));
 byId("lamps-off").addEventListener("click", lampsOff);
