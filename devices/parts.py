@@ -118,8 +118,12 @@ class LampsModel(Part):
     def _distinct(self) -> Self:
         if len({name.casefold() for name in self.units}) < len(self.units):
             raise ValueError("two lamps differ only in case, and lamp names match without regard to case")
-        if len({self.keyword(name) for name in self.units}) < len(self.units):
-            raise ValueError("two lamps have the same FITS keyword; give one a `keyword` of its own")
+        lamp_of: dict[str, str] = {}
+        for name in self.units:
+            other = lamp_of.setdefault(self.keyword(name), name)
+            if other != name:
+                same = f"lamps {other} and {name} have the same FITS keyword, {self.keyword(name)}"
+                raise ValueError(f"{same}; give one a `keyword` of its own")
         return self
 
 

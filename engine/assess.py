@@ -4,6 +4,7 @@ Nothing is changed here: an `Assessment` says what is so, and `settle` (when the
 """
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ __all__ = ["Assessment", "assess", "not_whole", "settle"]
 
 _NAMED_AT_MOST = 500
 """How many frames a query names one by one; databases take a thousand at least."""
+_DRAFT = re.compile(r"\..*\.fits\.part")
+"""A frame that was being written when its run was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,11 @@ def _assess(
     done = {taken.frame for taken in kept if taken.verdict == "good"}
     # What the journal knows is not looked at again, what is left of a lost frame neither: it is not to be trusted, and
     # must not pass for a frame in doubt.
-    in_doubt = find_frames(_strangers(folder, journaled), run=page.run, cameras=cameras)
+    unknown = _unknown(folder, journaled)
+    strangers = [folder / name for name in unknown if name.endswith((".fits", ".fits.gz"))]
+    in_doubt = find_frames(filter(_is_file, strangers), run=page.run, cameras=cameras)
     adopted, aside = _sort_out(in_doubt, names, done)
+    aside += [(folder / name, "it was never written to its end") for name in unknown if _DRAFT.fullmatch(name)]
     done |= {taken.frame for taken in adopted}
     left = tuple(frame for frame in asked if frame.id not in done)
     attempts = _attempts(journal, page.run, [frame.id for frame in left])
@@ -161,14 +167,18 @@ def _whole(entries: Sequence[_Entry], opened: int | None) -> bool:
         return False
 
 
-def _strangers(folder: Path, journaled: Iterable[str]) -> list[Path]:
-    """The FITS files in the folder that the journal does not name."""
+def _unknown(folder: Path, journaled: Iterable[str]) -> list[str]:
+    """What lies in the folder and the journal does not name."""
     try:
         names = set(os.listdir(folder))  # noqa: PTH208 - names, not 90,000 paths
     except (FileNotFoundError, NotADirectoryError):
         return []
-    found = (folder / name for name in sorted(names.difference(journaled)) if name.endswith((".fits", ".fits.gz")))
-    return [path for path in found if path.is_file() or path.is_symlink()]
+    return sorted(names.difference(journaled))
+
+
+def _is_file(path: Path) -> bool:
+    """A link into nothing counts: what it points to may come back."""
+    return path.is_file() or path.is_symlink()
 
 
 def _missing(entries: Iterable[_Entry], folder: Path, *, verify: bool) -> str | None:

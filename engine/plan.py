@@ -16,6 +16,7 @@ from safelight.engine.errors import EngineError
 from safelight.engine.proof import Proof, prove
 from safelight.engine.schedule import Schedule, schedule
 from safelight.sequences import Document, Expansion, LampDefaults, Site, expand
+from safelight.sequences.keywords import is_reserved
 from safelight.states import StateGraph
 
 __all__ = ["Plan", "make_plan", "site_of"]
@@ -29,8 +30,15 @@ def site_of(observatory: Observatory, *, point: bool = True) -> Site:
         point: False: frames do not ask for a pointing.
 
     Raises:
-        ObservatoryError: if a policy can't be read.
+        ObservatoryError: if a policy can't be read, or a lamp's FITS keyword has another meaning.
     """
+    for lamp in observatory.lamps.units:
+        keyword = observatory.lamps.keyword(lamp)
+        if is_reserved(keyword) or is_reserved(f"W{keyword}"[:8]):
+            raise ObservatoryError(
+                f"{observatory.name}: lamps.units.{lamp}: the FITS keyword {keyword} has another meaning in a frame's "
+                "header; give the lamp a `keyword` of its own"
+            )
     lamps = (LampDefaults(name, lamp.warmup_s, lamp.flavour) for name, lamp in observatory.lamps.units.items())
     fibsel = observatory.fibsel
     return Site(

@@ -6,7 +6,7 @@ import re
 from safelight.sequences.errors import Refusal, shown
 from safelight.sequences.names import Vocabulary
 
-__all__ = ["KEYWORD", "header_keyword", "header_value"]
+__all__ = ["KEYWORD", "header_keyword", "header_value", "is_reserved"]
 
 KEYWORD = r"^[A-Z0-9_-]{1,8}$"
 LONGEST_TEXT = 68  # FITS 4.0, section 4.2.1: what is left of a card of 80 characters.
@@ -18,11 +18,16 @@ _STRUCTURE = """
 _WRITTEN = """
     RUN RUNID FRAME FRAMEID SEGMENT ATTEMPT SEQ SEQNAME SEQHASH SEQUENCE QUALITY BADWHY IMAGETYP EXPTIME
     OBJECT FLAVOUR FILENAME EXPNO CAMERA CCD SPEC DATE DATE-OBS DATE-BEG DATE-END MJD MJD-OBS SHUTTER HARTMANN
-    CALIBFIB FIBSTEPS SWEEPN DWELLASK POSITION TESTMODE
+    DARKTIME SHUTTIME CALIBFIB FIBSTEPS SWEEPN DWELLASK POSITION TESTMODE
 """
 _RESERVED = frozenset((_STRUCTURE + " " + _WRITTEN).split())
 # Axes and table columns; fibres and seconds of a sweep; altitude and azimuth of each telescope.
 _RESERVED_LIKE = re.compile(r"(NAXIS|TFORM|TTYPE|TUNIT|TDIM|TSCAL|TZERO|FIB|DWE)\d+|ZN?[A-Z]*CMP\w*|[A-Z]{1,5}(ALT|AZ)")
+
+
+def is_reserved(keyword: str) -> bool:
+    """Whether a card of this keyword has a meaning already: the file's structure, or what the program writes."""
+    return keyword in _RESERVED or _RESERVED_LIKE.fullmatch(keyword) is not None
 
 
 def _of_lamps(vocabulary: Vocabulary) -> frozenset[str]:
@@ -44,7 +49,7 @@ def header_keyword(keyword: str, vocabulary: Vocabulary | None) -> str:
             upper if re.fullmatch(KEYWORD, upper) else None,
         )
     lamps = _of_lamps(vocabulary) if vocabulary else frozenset()
-    if keyword in _RESERVED or keyword in lamps or _RESERVED_LIKE.fullmatch(keyword):
+    if keyword in lamps or is_reserved(keyword):
         raise Refusal(f"the keyword {keyword} is written by the program", "a keyword of your own")
     return keyword
 

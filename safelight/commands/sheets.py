@@ -9,7 +9,7 @@ def write_sheet(content: str | bytes, output: Path | None) -> None:
     """Write a text or a picture.
 
     Raises:
-        DrawingError: bytes for a terminal.
+        DrawingError: bytes for a terminal; a file that can't be written.
     """
     import sys  # noqa: PLC0415 - a command pays for what it uses
 
@@ -27,7 +27,20 @@ def write_sheet(content: str | bytes, output: Path | None) -> None:
 
 
 def _write(content: bytes, path: Path) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all.
+
+    Raises:
+        DrawingError: it can't be written, and why.
+    """
+    from safelight.engine.errors import DrawingError  # noqa: PLC0415
+
+    try:
+        _replace(content, path)
+    except OSError as error:
+        raise DrawingError(f"{path} can't be written: {error.strerror}") from None
+
+
+def _replace(content: bytes, path: Path) -> None:
     import os  # noqa: PLC0415
 
     if path.exists() and not path.is_file():

@@ -310,6 +310,16 @@ def test_the_frames_were_moved(run_to: RunTo, tmp_path: Path) -> None:
     assert not run.case.frames.exists()
 
 
+def test_half_a_file_is_put_aside(run_to: RunTo) -> None:
+    """What was being written when the run was killed does not stay among the frames."""
+    run = run_to(at=kill("commit", 26))
+    draft = run.folder / ".00000002-Quartz-120s-001-b1.fits.part"
+    draft.write_bytes(b"half")
+    run.resume_well()
+    assert not draft.exists()
+    assert (run.folder / "aside" / draft.name).read_bytes() == b"half"
+
+
 def test_the_new_place_is_remembered(run_to: RunTo, tmp_path: Path) -> None:
     """Whoever resumes once more need not say again where the frames are."""
     run = run_to(at=kill("commit", 26))

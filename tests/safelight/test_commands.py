@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from astropy.io import fits
 from typer.main import get_command
 from typer.testing import Result
@@ -15,8 +16,10 @@ from typer.testing import Result
 from safelight.cli import app
 from safelight.devices import ObservatoryError, shipped_observatories
 from safelight.engine import Request, RunRefused, perform, plan_of
+from safelight.engine.errors import DrawingError
 from safelight.sequences import library_names
 from safelight.sequences.schema import SCHEMA_FILE
+from safelight.speech import complain
 
 Inside = Callable[..., Result]
 
@@ -270,3 +273,38 @@ def test_real_devices_are_not_hurried(inside: Inside, tmp_path: Path) -> None:
         assert isinstance(hurried.exception, RunRefused)
         assert "spectrographs" in str(hurried.exception)
     assert isinstance(inside("run", "bias", "--observatory", site).exception, ObservatoryError)
+
+
+# ---- files that are written
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("graph", "demo", "-o"), ("plan", "demo", "--timeline"), ("report", "-o")],
+    ids=["graph", "timeline", "report"],
+)
+def test_where_nothing_can_be_written(inside: Inside, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A folder that is missing, and a kind of file that nobody knows, are told by name; nothing is written."""
+    assert inside("run", "bias", "--speed", "max").exit_code == 0
+    suffix = ".html" if words[0] == "report" else ".svg"
+    for name in (f"missing/x{suffix}", "x.pdf"):
+        refused = inside(*words, tmp_path / name)
+        assert isinstance(refused.exception, DrawingError)
+        assert name in str(refused.exception)
+        assert complain(refused.exception) == 2
+        assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["SIMPLE", "EXPTIME", "CAMERA", "SPECALT"])
+def test_a_lamp_takes_nobodys_keyword(inside: Inside, tmp_path: Path, name: str) -> None:
+    """A lamp whose card would be another one's is refused; one with a keyword of its own is not."""
+    document = yaml.safe_load(shipped_observatories()["simulated"].read_text(encoding="utf-8"))
+    document["lamps"]["units"][name] = document["lamps"]["units"].pop("Neon")
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    refused = inside("check", "bias", "--observatory", path)
+    assert refused.exit_code == 2
+    assert f"lamps.units.{name}: the FITS keyword {name} has another meaning" in " ".join(refused.output.split())
+    document["lamps"]["units"][name]["keyword"] = "LAMP7"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    assert inside("check", "bias", "--observatory", path).exit_code == 0
