@@ -83,14 +83,37 @@ def complaint(path: Path, error: ValidationError, known: Sequence[str] = ()) -> 
 
 
 def _sentence(path: Path, item: dict[str, Any], known: Sequence[str]) -> str:
-    where = ".".join(str(part) for part in item["loc"]) or "document"
-    value = repr(item.get("input"))
-    shown = value if len(value) < 60 else value[:57] + "..."  # noqa: PLR2004  # one line on a terminal
-    if item["type"] == "extra_forbidden":
+    where, kind = ".".join(str(part) for part in item["loc"]), item["type"]
+    if kind == "extra_forbidden":
         allowed = f"unknown key; {nearest(item['loc'][-1], known)}" if known else "unknown key"
     else:
-        allowed = str(item["msg"]).removeprefix("Value error, ")
-    return f"{path}:{_line(path, item['loc'])}: {where}: {allowed} (got {shown})"
+        allowed = _WORDS.get(kind) or str(item["msg"]).removeprefix("Value error, ")
+    # What is said of the whole document begins with the part that is meant.
+    line = _line(path, item["loc"] or (allowed.partition(" ")[0].rstrip(":").partition(".")[0],))
+    got = "" if kind == "missing" or not where else f" (got {_shown(item.get('input'))})"
+    return f"{path}:{line}: {where and where + ': '}{allowed}{got}"
+
+
+_WORDS = {
+    "missing": "is required",
+    "tuple_type": "should be a list",
+    "dict_type": "should be a mapping",
+    "model_type": "should be a mapping",
+    "model_attributes_type": "should be a mapping",
+    "string_type": "should be a text",
+    "too_short": "should not be empty",
+}
+"""What pydantic says in Python's words."""
+
+
+def _shown(value: object) -> str:
+    """A value of a document as one writes it there; a large one by its kind."""
+    if value is None or isinstance(value, bool):
+        return "nothing" if value is None else str(value).lower()
+    if isinstance(value, dict | list | tuple):
+        return "a mapping" if isinstance(value, dict) else "a list" if value else "an empty list"
+    words = repr(value)
+    return words if len(words) < 60 else words[:57] + "..."  # noqa: PLR2004  # one line on a terminal
 
 
 def _line(path: Path, location: tuple[object, ...]) -> int:

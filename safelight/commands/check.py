@@ -7,6 +7,7 @@ import typer
 from safelight.commands.options import AsJson, NoOverlap, NoPoint, ObservatoryName, Park
 
 if TYPE_CHECKING:
+    from safelight.devices import Observatory
     from safelight.engine import Request
 
 __all__ = ["check"]
@@ -29,7 +30,7 @@ def check(
     from safelight.engine import Request  # noqa: PLC0415
     from safelight.speech import put, put_json  # noqa: PLC0415
 
-    load_observatory(observatory)  # a bad observatory is no fault of the sequences
+    _look_at_drivers(load_observatory(observatory))  # a bad observatory is no fault of the sequences
     found = [
         _look_at(
             Request(
@@ -49,6 +50,30 @@ def check(
         put("\n".join(line for one in found for line in _lines(one, explain=explain)))
     if not good:
         raise typer.Exit(2)
+
+
+def _look_at_drivers(observatory: "Observatory") -> None:
+    """See that the drivers are there and understand their options; nothing is sent to a device.
+
+    Raises:
+        ObservatoryError: one is not known, or does not; where only its packages are missing here, that is told.
+    """
+    import asyncio  # noqa: PLC0415
+
+    from safelight.devices import ObservatoryError, open_devices  # noqa: PLC0415
+    from safelight.engine.clock import Clock  # noqa: PLC0415
+    from safelight.engine.home import default_home  # noqa: PLC0415
+    from safelight.speech import tell  # noqa: PLC0415
+
+    async def look() -> None:
+        await open_devices(observatory, clock=Clock(), home=default_home()).close()
+
+    try:
+        asyncio.run(look())
+    except ObservatoryError as error:
+        if not isinstance(error.__cause__, ImportError):
+            raise
+        tell(f"not looked at: {error.reason}")
 
 
 def _look_at(request: "Request") -> dict[str, Any]:

@@ -24,6 +24,7 @@ from tests.devices.test_contract import (  # noqa: F401 - collected here
     test_protocols,
     test_stop_stops,
     test_unknown_lamp,
+    test_what_others_switch,
 )
 
 T = TypeVar("T")
@@ -58,9 +59,15 @@ def observatory(bench: Bench) -> Observatory:
 
 
 @pytest.fixture
-def devices(observatory: Observatory, clock: Clock, tmp_path: Path) -> Devices:
+def again(observatory: Observatory, clock: Clock, tmp_path: Path) -> Callable[[], Devices]:
+    """Opens the devices under test, as another process would."""
+    return lambda: open_devices(observatory, clock=clock, home=tmp_path)
+
+
+@pytest.fixture
+def devices(again: Callable[[], Devices]) -> Devices:
     """The devices under test; nobody has left a read-out to its end before, which would have to be waited for."""
-    opened = open_devices(observatory, clock=clock, home=tmp_path)
+    opened = again()
     spectrographs: Any = opened.spectrographs
     spectrographs._may_write = False
     return opened

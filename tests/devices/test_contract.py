@@ -41,9 +41,15 @@ def arc(pace: float) -> ExposureOrder:
 
 
 @pytest.fixture
-def devices(observatory: Observatory, clock: Timekeeper, home: Path) -> Devices:
+def again(observatory: Observatory, clock: Timekeeper, home: Path) -> Callable[[], Devices]:
+    """Opens the devices under test, as another process would."""
+    return lambda: open_devices(observatory, clock=clock, home=home)
+
+
+@pytest.fixture
+def devices(again: Callable[[], Devices]) -> Devices:
     """The devices under test."""
-    return open_devices(observatory, clock=clock, home=home)
+    return again()
 
 
 def test_protocols(devices: Devices) -> None:
@@ -87,6 +93,27 @@ def test_all_off(devices: Devices, run: Run) -> None:
         assert set((await devices.lamps.status()).values()) == {"on"}
         await devices.lamps.all_off()
         assert set((await devices.lamps.status()).values()) == {"off"}
+
+    run(scene())
+
+
+def test_what_others_switch(devices: Devices, again: Callable[[], Devices], run: Run) -> None:
+    """Lamps that somebody else has lit are read as lit, and go off: a driver believes the switch, not its memory."""
+
+    async def scene() -> None:
+        other = again()
+        lamps, lamp = devices.lamps, devices.lamps.names[0]
+        try:
+            await lamps.off(lamp)
+            await other.lamps.on(lamp)
+            assert (await lamps.status())[lamp] == "on"
+            await lamps.off(lamp)
+            assert (await other.lamps.status())[lamp] == "off"
+            await other.lamps.on(lamp)
+            await lamps.all_off()
+            assert set((await other.lamps.status()).values()) == {"off"}
+        finally:
+            await other.close()
 
     run(scene())
 

@@ -14,6 +14,7 @@ from tests.devices.test_contract import (  # noqa: F401 - collected here
     test_lamp_on_and_off,
     test_off_is_harmless_when_off,
     test_unknown_lamp,
+    test_what_others_switch,
 )
 from tests.dli.conftest import observatory_on
 from tests.dli.dli_server import DliServer
@@ -22,9 +23,15 @@ T = TypeVar("T")
 
 
 @pytest.fixture
-def devices(switch: DliServer, tmp_path: Path) -> Devices:
-    """An observatory whose lamps are on that switch; everything else is not touched."""
-    return open_devices(observatory_on(switch), clock=Clock(), home=tmp_path)
+def again(switch: DliServer, tmp_path: Path) -> Callable[[], Devices]:
+    """Opens an observatory whose lamps are on that switch; everything else is not touched."""
+    return lambda: open_devices(observatory_on(switch), clock=Clock(), home=tmp_path)
+
+
+@pytest.fixture
+def devices(again: Callable[[], Devices]) -> Devices:
+    """The devices under test."""
+    return again()
 
 
 @pytest.fixture
