@@ -183,7 +183,11 @@ class Segment:
     async def _look_once_more(self, record: SegmentRecord, ending: Ending) -> tuple[Ending, tuple[TakenFrame, ...]]:
         """The frames that are still there; where files have gone meanwhile the run is not done."""
         frames = self.before + ending.frames
-        lost = await self.clock.in_thread(partial(not_whole, frames, self.folder))
+        try:
+            lost = await self.clock.in_thread(partial(not_whole, frames, self.folder))
+        except OSError:
+            # Nobody can look now. What has been written stands until somebody can.
+            lost = []
         for taken, why in lost:
             record.lose(taken, why)
             self.announce("frame.lost", frame=taken.frame, exposure_no=taken.exposure_no, reason=why)

@@ -13,7 +13,7 @@ from astropy.io import fits
 from safelight.devices import DeviceFailed, Observatory
 from safelight.devices.simulated.faults import VERBS
 from safelight.devices.simulated.telescopes import SimulatedTelescopes
-from safelight.engine import Plan, Request, Runner, RunRefused, VirtualClock, perform, plan_of
+from safelight.engine import Plan, Request, Runner, RunRefused, VirtualClock, perform, plan_of, segment
 from safelight.states import State
 
 Play = Callable[..., Any]
@@ -853,6 +853,17 @@ def test_frames_that_go_during_the_run(play: Play) -> None:
     content = json.loads((played.result.folder / "manifest.json").read_text(encoding="utf-8"))
     assert [frame["frame"] for frame in content["frames"]] == ["Quartz-120s-001"]
     assert played.all_dark()
+
+
+def test_a_folder_that_can_not_be_looked_at(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever can't look at the frames says nothing of them: how the run has ended stands."""
+
+    def refuse(*_: Any) -> None:
+        raise PermissionError("no permission")
+
+    monkeypatch.setattr(segment, "not_whole", refuse)
+    played = play("bias")
+    assert (played.result.outcome, len(played.good)) == ("done", 7)
 
 
 def test_a_connection_that_can_not_be_closed(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
