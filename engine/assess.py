@@ -85,8 +85,7 @@ def _assess(
         for taken in taken_frames(journal, page.run, folder):
             entries = _entries(taken, folder)
             journaled += [name for name, _, _ in entries]
-            whole = taken.verdict != "good" or (not verify and _whole(entries, opened))
-            why = None if whole else _missing(entries, folder, verify=verify)
+            why = _flaw(taken, entries, folder, opened, verify=verify)
             if why is None:
                 kept.append(taken)
             else:
@@ -120,13 +119,9 @@ def not_whole(frames: Iterable[TakenFrame], folder: Path) -> list[tuple[TakenFra
         frames: as they were kept.
         folder: where the run's frames lie.
     """
-    found = []
     with _opened(folder) as opened:
-        for taken in frames:
-            if taken.verdict == "good" and not _whole(entries := _entries(taken, folder), opened):
-                why = _missing(entries, folder, verify=False)
-                found += [(taken, why)] if why else []
-    return found
+        flaws = ((taken, _flaw(taken, _entries(taken, folder), folder, opened)) for taken in frames)
+        return [(taken, why) for taken, why in flaws if why is not None]
 
 
 @contextmanager
@@ -151,6 +146,15 @@ def _entries(taken: TakenFrame, folder: Path) -> Sequence[_Entry]:
     if isinstance(taken.files, JournaledFiles) and taken.files.folder == folder:
         return taken.files.entries
     return [(str(file.path), file.bytes, file.sha256) for file in taken.files]
+
+
+def _flaw(
+    taken: TakenFrame, entries: Sequence[_Entry], folder: Path, opened: int | None, *, verify: bool = False
+) -> str | None:
+    """Why a good frame does not count any more; None if it does, and of a bad one."""
+    if taken.verdict != "good" or (not verify and _whole(entries, opened)):
+        return None
+    return _missing(entries, folder, verify=verify)
 
 
 def _whole(entries: Sequence[_Entry], opened: int | None) -> bool:

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from safelight.engine.clock import wall_utc
 __all__ = ["GuardBook", "guards"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GuardBook:
     """The files of one guard process.
 
@@ -26,7 +26,8 @@ class GuardBook:
 
     home: Path
     run: str
-    _begun: dict[str, str] = field(default_factory=dict)
+    _doing: str = ""
+    _since: str = ""
 
     @property
     def _folder(self) -> Path:
@@ -39,14 +40,13 @@ class GuardBook:
     def say(self, doing: str, leases: Mapping[str, float], **facts: Any) -> None:
         """Write what it does (`watching`, `acting`, `unsafe`) and since when; `leases` are of this moment."""
         now = wall_utc().isoformat()
-        if doing not in self._begun:
-            self._begun.clear()
-            self._begun[doing] = now
+        if doing != self._doing:
+            self._doing, self._since = doing, now
         page = {
             "pid": os.getpid(),
             "run": self.run,
             "doing": doing,
-            "since": self._begun[doing],
+            "since": self._since,
             "told": now,
             "leases": dict(leases),
             **facts,

@@ -1,7 +1,7 @@
 """What people do by hand, and the journal: not while a run holds the observatory; and written down."""
 
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from safelight.engine.clock import wall_utc
@@ -34,18 +34,15 @@ def in_use_here(home: Path, url: str | None) -> tuple[str, ...]:
     if watched or url is None:
         return tuple(watched)
     from safelight.engine.journal import Journal  # noqa: PLC0415 - slow, and needed only where runs have been
-    from safelight.engine.runlist import last_observatory  # noqa: PLC0415
+    from safelight.engine.logbook import run_page  # noqa: PLC0415
+    from safelight.engine.runlist import newest_run  # noqa: PLC0415
 
     try:
-        journal = Journal(url, create=False)
+        with closing(Journal(url, create=False)) as journal:
+            run = newest_run(journal)
+            return () if run is None else (run_page(journal, run).observatory_source,)
     except JournalError:
         return ()
-    try:
-        return last_observatory(journal)
-    except JournalError:
-        return ()
-    finally:
-        journal.close()
 
 
 def refuse_while_running(url: str | None, observatory: str) -> None:

@@ -10,7 +10,7 @@ from safelight.engine.control import running
 from safelight.engine.journal import Journal
 from safelight.engine.lock import Owner
 
-__all__ = ["RunEntry", "last_lamps", "last_observatory", "newest_run", "run_entries", "status_of"]
+__all__ = ["RunEntry", "last_lamps", "newest_run", "run_entries", "status_of"]
 
 
 def status_of(outcome: str | None, owner: Owner | None) -> str:
@@ -85,12 +85,6 @@ def newest_run(journal: Journal) -> str | None:
     query = sa.select(tables.runs.c.run).order_by(tables.runs.c.created.desc(), tables.runs.c.run.desc())
     rows = journal.read(query.limit(1))
     return rows[0]["run"] if rows else None
-
-
-def last_observatory(journal: Journal) -> tuple[str, ...]:
-    """Where the run was made last: the shipped name or the path of its observatory; nothing where none was made."""
-    query = sa.select(tables.runs.c.observatory_source).order_by(tables.runs.c.created.desc(), tables.runs.c.run.desc())
-    return tuple(row["observatory_source"] for row in journal.read(query.limit(1)))
 
 
 def _good_frames(journal: Journal, runs: Sequence[str]) -> dict[str, int]:

@@ -43,8 +43,7 @@ class Lane:
 
 def planned_lanes(plan: Plan) -> tuple[Lane, ...]:
     """Every lane that the plan uses; the time that decides is marked."""
-    slots = plan.schedule.slots
-    decides = critical_path(plan.graph, slots)
+    slots, decides = plan.schedule.slots, plan.critical
     lanes = [
         Lane("telescopes", tuple(_bars(slots, (Point, Park), "move", decides))),
         *_lamps(plan, decides),

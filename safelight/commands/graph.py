@@ -115,7 +115,7 @@ def graph(
     no_point: NoPoint = False,
 ) -> None:
     """Draw the state graph of a sequence, of what happened in a run, or of what is left of it."""
-    from safelight.commands.sheets import write_sheet  # noqa: PLC0415 - a command pays for what it uses
+    from safelight.commands.sheets import as_it_ends, write_sheet  # noqa: PLC0415 - a command pays for what it uses
     from safelight.engine import Request, plan_of  # noqa: PLC0415
     from safelight.engine.errors import DrawingError  # noqa: PLC0415
 
@@ -123,7 +123,7 @@ def graph(
         raise DrawingError("say one of: a SEQUENCE, --run RUN, --rest RUN")
     if segment is not None and run is None:
         raise DrawingError("--segment N goes with --run RUN: it is a part of what happened")
-    chosen = form or _as_it_ends(output)
+    chosen = form or as_it_ends(output, _SUFFIXES, Format.MERMAID)
     picture = chosen
     if layout is Layout.GRAPHVIZ and chosen in (Format.SVG, Format.PNG):
         chosen = Format.DOT
@@ -145,21 +145,6 @@ def graph(
     if picture is not chosen:
         drawn = _by_graphviz(drawn, picture)
     write_sheet(drawn, output)
-
-
-def _as_it_ends(output: Path | None) -> Format:
-    """The format that a file's name tells.
-
-    Raises:
-        DrawingError: it tells one that is not known.
-    """
-    from safelight.engine.errors import DrawingError  # noqa: PLC0415
-
-    if output is None or not output.suffix:
-        return Format.MERMAID
-    if output.suffix not in _SUFFIXES:
-        raise DrawingError(f"{output}: known are {', '.join(_SUFFIXES)}; or say --format")
-    return _SUFFIXES[output.suffix]
 
 
 def _by_graphviz(text: str | bytes, picture: Format) -> str | bytes:

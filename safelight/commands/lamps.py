@@ -129,11 +129,14 @@ def off(
             found = await bench.darken(name)
             return {**facts(bench), "lamps": found}
 
+    folder = home or default_home()
+
     def one(source: str) -> int:
         heard: dict[str, str] = {}
         found = conduct_off(darken(source, heard))
-        url = the_journal(home or default_home(), journal)
-        note_lamps(url, found["observatory"], "off", found["lamps"], asker("safelight lamps off"))
+        note_lamps(
+            the_journal(folder, journal), found["observatory"], "off", found["lamps"], asker("safelight lamps off")
+        )
         if as_json:
             put_json(found)
         else:
@@ -142,7 +145,7 @@ def off(
             put("\n".join(f"{lamp} {state}" for lamp, state in found["lamps"].items()))
         if all(state == "off" for state in found["lamps"].values()):
             return 0
-        _shout(found["lamps"], heard, ByHand.at(source, default_home() if home is None else home))
+        _shout(found["lamps"], heard, ByHand.at(source, folder))
         return UNSAFE
 
     _for_each(whose_lamps(observatory, home, journal), one)

@@ -18,6 +18,8 @@ class Format(StrEnum):
     MD = "md"
 
 
+_SUFFIXES = {".md": Format.MD, ".html": Format.HTML, ".htm": Format.HTML}
+
 TheFormat = Annotated[
     Format | None,
     typer.Option("--format", show_default=False, help="What it is written as. Default: as FILE ends, or html."),
@@ -35,9 +37,9 @@ def report(
 ) -> None:
     """Explain a run in one file, with its frames: RUN, or the newest; needs no network, and nothing is touched."""
     from safelight.commands.journals import opened  # noqa: PLC0415 - a command pays for what it uses
-    from safelight.commands.sheets import write_sheet  # noqa: PLC0415
+    from safelight.commands.sheets import as_it_ends, write_sheet  # noqa: PLC0415
     from safelight.engine.chronicle import chronicle  # noqa: PLC0415
-    from safelight.engine.errors import DrawingError, RunRefused  # noqa: PLC0415
+    from safelight.engine.errors import RunRefused  # noqa: PLC0415
     from safelight.engine.report import report as written  # noqa: PLC0415
     from safelight.engine.runlist import newest_run  # noqa: PLC0415
 
@@ -46,7 +48,5 @@ def report(
         if name is None:
             raise RunRefused(f"there is no run in the journal {book}")
         told = chronicle(book, name)
-    if form is None and output is not None and output.suffix not in ("", ".md", ".html", ".htm"):
-        raise DrawingError(f"{output}: known are .html and .md; or say --format")
-    by_name = Format.MD if output is not None and output.suffix == ".md" else Format.HTML
-    write_sheet(written(told, (form or by_name).value), output)
+    form = form or as_it_ends(output, _SUFFIXES, Format.HTML)
+    write_sheet(written(told, form.value), output)

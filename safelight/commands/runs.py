@@ -53,7 +53,7 @@ def _show(found: list["RunEntry"], limit: int, options: str) -> None:
     console.print(_table(found, console))
     resumable = next((entry for entry in found if entry.resumable), None)
     if resumable is not None:
-        words = " ".join(["safelight", "resume", resumable.run, *([options] if options else [])])
+        words = f"safelight resume {resumable.run} {options}".rstrip()
         console.print(f"to go on with one: `{words}`", markup=False, soft_wrap=True)
     if len(found) == limit:
         console.print(f"the newest {limit}; `--limit N` shows more", style="dim")

@@ -1,8 +1,27 @@
 """How commands write what they have drawn: to a file, whole or not at all, or to standard output."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
-__all__ = ["write_sheet"]
+__all__ = ["as_it_ends", "write_sheet"]
+
+T = TypeVar("T")
+
+
+def as_it_ends(output: Path | None, known: Mapping[str, T], default: T) -> T:
+    """The format that a file's name tells; the default where there is no file, or its name tells none.
+
+    Raises:
+        DrawingError: it tells one that is not known.
+    """
+    from safelight.engine.errors import DrawingError  # noqa: PLC0415 - a command pays for what it uses
+
+    if output is None or not output.suffix:
+        return default
+    if output.suffix not in known:
+        raise DrawingError(f"{output}: known are {', '.join(known)}; or say --format")
+    return known[output.suffix]
 
 
 def write_sheet(content: str | bytes, output: Path | None) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from safelight import SafelightError
 from safelight.devices import load_observatory
 from safelight.engine.asking import asker
 from safelight.engine.by_hand import ByHand
+from safelight.engine.chronicle import chronicle
 from safelight.engine.clock import Clock
 from safelight.engine.hands import the_journal
 from safelight.engine.journal import Journal
@@ -104,11 +105,12 @@ class Answers:
         return Response(found, media_type="image/svg+xml")
 
     def _walked(self, run: str, *, whole: bool) -> str:
-        journal = self._journal()
-        try:
-            return self._graphs.drawn(journal, run, whole=whole)
-        finally:
-            journal.close()
+        # The watch of the journal has read whatever a page looks at.
+        account = self._stream.journal.sight.accounts.get(run)
+        if account is not None:
+            return self._graphs.drawn(account.story, whole=whole)
+        with closing(self._journal()) as journal:
+            return self._graphs.drawn(chronicle(journal, run), whole=whole)
 
     def _journal(self) -> Journal:
         url = the_journal(self._place.home, self._place.journal)
@@ -117,11 +119,8 @@ class Answers:
         return Journal(url, create=False)
 
     def _drawn(self, run: str, number: int, index: int) -> Picture:
-        journal = self._journal()
-        try:
+        with closing(self._journal()) as journal:
             path: Path = frame_file(journal, run, number, index)
-        finally:
-            journal.close()
         try:
             found = path.stat()
         except OSError:

@@ -86,7 +86,8 @@ def picture_of(path: Path) -> Picture:
     finite = np.isfinite(image)
     if not finite.any():
         raise NoPicture(f"{path.name} holds no number")
-    image = np.where(finite, image, np.median(image[finite]))
+    if not finite.all():
+        image = np.where(finite, image, np.median(image[finite]))
     spectrum = _spectrum(image)
     small = _together(image, max(1, -(-max(image.shape) // _SIDE)))
     low, high = (float(value) for value in np.percentile(small, (1.0, 99.7)))

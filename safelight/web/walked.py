@@ -1,8 +1,6 @@
 """The graph of a run as it is walked, for the page: a picture, drawn when somebody looks."""
 
-from safelight.engine.chronicle import chronicle
-from safelight.engine.journal import Journal
-from safelight.engine.logbook import run_page
+from safelight.engine.chronicle import Chronicle
 from safelight.engine.plan import Plan
 from safelight.engine.report.pinned import pinned_plan
 from safelight.engine.report.walked import picture_of_chronicle
@@ -20,21 +18,22 @@ class Graphs:
     def __init__(self) -> None:
         self._plans: dict[str, Plan] = {}
 
-    def drawn(self, journal: Journal, run: str, *, whole: bool) -> str:
+    def drawn(self, story: Chronicle, *, whole: bool) -> str:
         """The SVG.
 
         Args:
-            journal: where the run is written down.
-            run: its id, exactly.
+            story: the run.
             whole: every state; otherwise blocks of frames.
 
         Raises:
-            RunRefused: there is no such run.
-            NoPicture: its graph can't be made any more.
+            NoPicture, SafelightError: its graph can't be made any more.
         """
+        run = story.page.run
         try:
-            plan = self._plans.get(run) or pinned_plan(run_page(journal, run))
+            plan = self._plans.pop(run, None) or pinned_plan(story.page)
         except (ValueError, KeyError):
             raise NoPicture("this version can't make its graph any more") from None
-        self._plans = dict([*self._plans.items(), (run, plan)][-_KEPT:])
-        return picture_of_chronicle(chronicle(journal, run), plan, "states" if whole else "blocks").svg
+        self._plans[run] = plan
+        if len(self._plans) > _KEPT:
+            del self._plans[next(iter(self._plans))]
+        return picture_of_chronicle(story, plan, "states" if whole else "blocks").svg

@@ -37,16 +37,16 @@ async function send(verb, asked) {
 // Ask for a change; asks for the token where it is missing or wrong. Returns null where the person gave up. `sends` is
 // told whenever something is really sent (true), and whenever the token has to come first (false).
 export async function change(verb, asked = {}, sends = () => {}) {
-  if (!token()) sends(false);
-  if (!token() && !(await askToken(""))) return null;
-  for (;;) {
+  for (let trouble = ""; ; trouble = "This token is not right (it changes at every start of the server).") {
+    if (!token()) {
+      sends(false);
+      if (!(await askToken(trouble))) return null;
+    }
     sends(true);
     const found = await send(verb, asked).catch((error) => ({ error: lost(error) }));
     if (found.status !== 401) return found;
-    sends(false);
     sessionStorage.removeItem(KEY);
     showControl();
-    if (!(await askToken("This token is not right (it changes at every start of the server)."))) return null;
   }
 }
 
