@@ -31,7 +31,7 @@ TABLES: dict[str, Callable[[int], Table]] = {
 
 def show(table: Table, console: Console) -> None:
     """On the terminal."""
-    printed = Printed("what", "bar", "safelight", "beside", "ratio", "", title=table.title, title_justify="left")
+    printed = Printed("what", "bar", "safelight", "alternative", "ratio", "", title=table.title, title_justify="left")
     for row in table.rows:
         printed.add_row(row.what, row.bar, row.ours, row.reference, row.ratio, row.verdict.strip("*"))
     console.print(printed)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from safelight.devices import Observatory, load_observatory
-from safelight.engine.plan import Plan, make_plan, site_of
+from safelight.engine.planning.plan import Plan, make_plan, site_of
 from safelight.sequences import load
 
 __all__ = ["document_of", "patient_observatory", "plan_of_size"]
@@ -13,7 +13,7 @@ _BLOCKS = 10
 
 
 def document_of(frames: int) -> dict[str, Any]:
-    """A sequence of so many frames, a multiple of 100: biases, darks, and half of them in ten lamp blocks."""
+    """Return a sequence of `frames` frames, a multiple of 100: biases, darks, and half of them in ten lamp blocks."""
     blocks = [
         {"lamps": [_LAMPS[number % 4]], "warmup": 5, "exposure_time": [1], "count": max(1, frames // 2 // _BLOCKS)}
         for number in range(_BLOCKS)
@@ -27,7 +27,7 @@ def document_of(frames: int) -> dict[str, Any]:
 
 
 def patient_observatory() -> Observatory:
-    """The simulated one, whose lamps may burn for as long as the largest document takes."""
+    """The simulated one, whose lamps may be on for as long as the largest document takes."""
     site = load_observatory("simulated")
     units = {name: lamp.model_copy(update={"longest_on_s": 1e7}) for name, lamp in site.lamps.units.items()}
     return site.model_copy(update={"lamps": site.lamps.model_copy(update={"units": units})})

@@ -8,11 +8,12 @@ from benchmarks.documents import plan_of_size
 from benchmarks.references.ask import ask
 from benchmarks.rows import Row, Table, in_turns, median, ms, ratio, scratch
 from safelight.devices import load_observatory
-from safelight.engine.calibrate import page_of
 from safelight.engine.clock import Clock
-from safelight.engine.journal import Journal, default_url
-from safelight.engine.logbook import SegmentRecord, write_run
-from safelight.engine.request import Request
+from safelight.engine.planning.request import Request
+from safelight.engine.records.database import Journal, default_url
+from safelight.engine.records.run_writer import SegmentRecord
+from safelight.engine.records.stored_run import write_run
+from safelight.engine.run.start import page_of
 
 __all__ = ["table"]
 
@@ -30,7 +31,7 @@ def ours(*, apart: bool = True) -> float:
     states = [state for state in plan.graph.states if state.work is not None][:STATES]
     with scratch() as folder:
         journal = Journal(default_url(folder))
-        write_run(journal, page_of(plan, Request({}, home=folder), "bench", folder, Clock()))
+        write_run(journal, page_of(plan, Request({}, home=folder), "bench", folder))
         record = SegmentRecord(journal, "bench", folder, Clock())
         record.begin("graph", "observatory")
         began = time.perf_counter()

@@ -4,12 +4,13 @@ import gc
 import time
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 
 from benchmarks.documents import patient_observatory, plan_of_size
 from benchmarks.idle import bare_chart, idle_graph, seconds_per_send, seconds_per_state
 from benchmarks.references.ask import ask
 from benchmarks.rows import Row, Table, in_turns, median, ratio, us
-from safelight.engine.machine import Machine
+from safelight.engine.run.statechart import Statechart
 
 __all__ = ["compiling", "memory", "overhead"]
 
@@ -21,8 +22,8 @@ def overhead(rounds: int) -> Table:
     graphs = {size: idle_graph(size) for size in SIZES}
     measures: dict[str, Callable[[], float]] = {}
     for size, graph in graphs.items():
-        measures[f"ours {size}"] = lambda graph=graph, size=size: seconds_per_state(graph, size)
-        measures[f"bare {size}"] = lambda size=size: seconds_per_send(size)
+        measures[f"ours {size}"] = partial(seconds_per_state, graph, size)
+        measures[f"bare {size}"] = partial(seconds_per_send, size)
     measures["bluesky"] = lambda: ask("bluesky_engine", "messages", 3000)
     found = {name: median(values) for name, values in in_turns(rounds, **measures).items()}
     rows = [
@@ -48,7 +49,7 @@ def overhead(rounds: int) -> Table:
     )
     rows.append(
         Row(
-            "per state, beside Bluesky",
+            "per state, compared with Bluesky",
             "",
             us(found["ours 1000"]),
             f"Bluesky RunEngine, raw message {us(found['bluesky'])}",
@@ -95,9 +96,9 @@ def memory(rounds: int) -> Table:  # noqa: ARG001 - allocations are the same eac
     for frames in (1000, 10_000):
         plan = plan_of_size(frames, observatory)
         states = len(plan.graph.states)
-        machine = _allocated(lambda plan=plan: Machine(plan.graph)) / states
-        bare = _allocated(lambda states=states: bare_chart(states)) / states
-        whole = _allocated(lambda frames=frames: plan_of_size(frames, observatory)) / states
+        machine = _allocated(partial(Statechart, plan.graph)) / states
+        bare = _allocated(partial(bare_chart, states)) / states
+        whole = _allocated(partial(plan_of_size, frames, observatory)) / states
         rows.append(
             Row(
                 f"machine of {states:,} states ({frames:,} frames)",

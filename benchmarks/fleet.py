@@ -12,8 +12,9 @@ from typing import Any
 from benchmarks.references.ask import asked_apart
 from benchmarks.rows import Row, Table, median, ms, scratch
 from safelight.devices import load_observatory
-from safelight.engine.calibrate import perform
-from safelight.engine.request import Request, plan_of
+from safelight.engine.planning.request import Request, plan_of
+from safelight.engine.records.database import default_url
+from safelight.engine.run.start import perform
 
 __all__ = ["measure", "table"]
 
@@ -55,7 +56,7 @@ async def _run(number: int, folder: Path, observatory: Path, moments: list[str])
         moments.append(event["event"])
 
     home = folder / str(number)
-    journal = f"sqlite:///{folder / 'journal.sqlite'}"
+    journal = default_url(folder)
     request = Request(SEQUENCE, observatory, home=home, frames=home / "frames", speed=SPEED, journal=journal)
     result = await perform(request, listeners=[listen], guarded=False)
     if result.outcome != "done":

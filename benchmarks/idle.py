@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,12 +13,12 @@ from statemachine import StateChart
 from statemachine.io import create_machine_class_from_definition
 
 from safelight.devices import LampState, load_observatory
-from safelight.engine.blocks import Step, to_graph
 from safelight.engine.clock import Clock
 from safelight.engine.events import Announcer
-from safelight.engine.record import NoRecord, Record
-from safelight.engine.runner import Runner
-from safelight.engine.safing import Safing
+from safelight.engine.guard.safing import Safing
+from safelight.engine.planning.graph_builder import Step, to_graph
+from safelight.engine.run.record import NoRecord, Record
+from safelight.engine.run.runner import Runner
 from safelight.states import Instrument, LampOff, StateGraph, TakenFrame
 
 __all__ = ["bare_chart", "idle_graph", "seconds_per_send", "seconds_per_state"]
@@ -58,7 +59,9 @@ def seconds_per_state(graph: StateGraph, states: int, record: Record | None = No
 
     async def walk() -> None:
         clock = Clock()
-        instrument = SimpleNamespace(clock=clock, doubtful=set(), seen={}, attempts={})
+        instrument = SimpleNamespace(
+            clock=clock, doubtful=set(), seen={}, attempts={}, early_s={}, ended=defaultdict(asyncio.Event)
+        )
         runner = Runner(
             graph=graph,
             instrument=cast(Instrument, instrument),

@@ -10,14 +10,14 @@ from benchmarks.rows import Table
 
 __all__ = ["as_page", "machine"]
 
-HEAD = "| what | bar | safelight | beside | ratio | |\n|---|---|---|---|---|---|\n"
+HEAD = "| what | bar | safelight | alternative | ratio | |\n|---|---|---|---|---|---|\n"
 LIBRARIES = ("python-statemachine", "pydantic", "sqlalchemy", "jsonschema", "bluesky", "dbos")
 
 INTRODUCTION = """# Performance
 
-What safelight costs, beside what else could be used. `make bench` measures every row anew, each beside its reference
-in the same run and in turns, and writes this page. Times are medians; machines are noisy and shared, so trust the
-ratios. A bar is what the design asks for; a row without one is there to be known.
+What safelight costs, compared with alternatives. `make bench` measures every row anew, each in turns with its
+alternative, and writes this page. Times are medians. Machines are noisy and shared, so trust the ratios. A bar is
+what the design asks for. A row without one is for information.
 """
 
 

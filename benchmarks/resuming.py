@@ -1,4 +1,4 @@
-"""How soon a run with many finished frames goes on: from the start of the process to the first device command."""
+"""How soon a run with many finished frames continues: from the start of the process to the first device command."""
 
 import json
 import os
@@ -13,13 +13,12 @@ import sqlalchemy as sa
 from benchmarks.references.ask import ROOT, seconds_of
 from benchmarks.rows import Row, Table, median, ratio, scratch
 from safelight.devices import load_observatory
-from safelight.engine import tables
-from safelight.engine.calibrate import page_of
-from safelight.engine.clock import Clock
-from safelight.engine.journal import Journal, default_url
-from safelight.engine.logbook import write_run
-from safelight.engine.plan import Plan, make_plan, site_of
-from safelight.engine.request import Request
+from safelight.engine.planning.plan import Plan, make_plan, site_of
+from safelight.engine.planning.request import Request
+from safelight.engine.records import tables
+from safelight.engine.records.database import Journal, default_url
+from safelight.engine.records.stored_run import write_run
+from safelight.engine.run.start import page_of
 from safelight.sequences import load
 
 __all__ = ["table"]
@@ -46,7 +45,7 @@ def table(rounds: int) -> Table:
                 ours[size].append(seconds_to_first_command(folder / f"ours-{size}"))
                 theirs[size].append(_seconds_to_next_step(folder / f"dbos-{size}", size))
             imports.append(
-                seconds_of(sys.executable, "-c", "import safelight.commands.resume, safelight.engine.resume")
+                seconds_of(sys.executable, "-c", "import safelight.commands.resume, safelight.engine.resume.resumption")
             )
             looks.append(_seconds_to_look(folder / f"ours-{SIZES[-1]}" / "frames" / "bench"))
     our, their = ({size: median(values) for size, values in found.items()} for found in (ours, theirs))
@@ -79,7 +78,7 @@ def make_run(home: Path, frames: int) -> None:
     folder = home / "frames" / "bench"
     folder.mkdir(parents=True)
     journal = Journal(default_url(home))
-    write_run(journal, page_of(plan, request, "bench", folder, Clock()))
+    write_run(journal, page_of(plan, request, "bench", folder))
     segment = {"segment": 1, "graph_hash": "", "observatory_hash": "", "host": "bench", "pid": 1, "version": "0"}
     journal.write(sa.insert(tables.segments), {"run": "bench", "started": MOMENT} | segment)
     _write_frames(journal, plan, frames, folder)

@@ -18,9 +18,9 @@ class Row:
 
     Attributes:
         what: that was measured.
-        bar: what it has to hold; empty where it is only told.
+        bar: what it has to hold; empty where it is only reported.
         ours: what safelight took.
-        reference: what it was measured beside, and what that took.
+        reference: what it was compared with, and what that took.
         ratio: ours by the reference.
         holds: whether the bar is held; None where there is none.
     """

@@ -9,9 +9,9 @@ import jsonschema
 from benchmarks.references.ask import seconds_of
 from benchmarks.rows import Row, Table, in_turns, median, ms, ratio
 from safelight.devices import load_observatory
-from safelight.engine.plan import site_of
+from safelight.engine.planning.plan import site_of
 from safelight.sequences import SequenceSpec, load
-from safelight.sequences.schema import schema
+from safelight.sequences.json_schema import schema
 
 __all__ = ["starting", "validating"]
 

@@ -16,9 +16,9 @@ from typing import Any
 from benchmarks.references.ask import ROOT, ask
 from benchmarks.rows import Row, Table, in_turns, median, ms, ratio, scratch
 from safelight.devices.simulated.switch import SimulatedLamps
-from safelight.engine.calibrate import perform
-from safelight.engine.request import Request
-from safelight.engine.runner import Runner
+from safelight.engine.planning.request import Request
+from safelight.engine.run.runner import Runner
+from safelight.engine.run.start import perform
 
 __all__ = ["aborting", "killing"]
 
@@ -82,7 +82,7 @@ def _abort_once() -> list[float]:
 
 
 def killing(rounds: int) -> Table:
-    """A whole process, killed while a lamp burns; the switch's own file says when the lamp went off."""
+    """A whole process, killed while a lamp is on; the switch's own file says when the lamp went off."""
     found = [_kill_once() for _ in range(3 * rounds)]
     rows = (
         Row("every lamp off, median", "<= 250 ms", ms(median(found)), "nobody has it", "",

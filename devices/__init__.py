@@ -1,43 +1,60 @@
-"""How hardware is touched: four protocols, the observatory document, one folder per family of drivers."""
+"""Access to hardware: five protocols, the observatory document, and one folder per family of drivers."""
 
-from safelight.devices.drivers import open_devices, open_lamps
-from safelight.devices.errors import (
-    DeviceDisconnected,
-    DeviceError,
-    DeviceFailed,
-    DeviceUnknown,
-    ObservatoryError,
-)
-from safelight.devices.observatory import Observatory, load_observatory, shipped_observatories
-from safelight.devices.protocols import (
-    AltAz,
-    Devices,
-    ExposureOrder,
-    FibreSelector,
-    FibreStatus,
-    Lamps,
-    LampState,
-    Spectrographs,
-    SpectrographStatus,
-    Telescopes,
-    TelescopeStatus,
-    Timekeeper,
-)
+from typing import TYPE_CHECKING
+
+from safelight.at_first_use import at_first_use
+
+if TYPE_CHECKING:
+    from safelight.devices.drivers import open_devices, open_lamps
+    from safelight.devices.errors import (
+        DeviceBusy,
+        DeviceDisconnected,
+        DeviceError,
+        DeviceFailed,
+        DeviceUnknown,
+        ObservatoryError,
+    )
+    from safelight.devices.observatory.observatory import Observatory, load_observatory, shipped_observatories
+    from safelight.devices.protocols import (
+        AltAz,
+        CooledSpectrographs,
+        Devices,
+        DimmableLamps,
+        ExposureOrder,
+        FibreSelector,
+        FibreStatus,
+        LampMonitor,
+        Lamps,
+        LampState,
+        Selectors,
+        SelectorStatus,
+        Spectrographs,
+        SpectrographStatus,
+        Telescopes,
+        TelescopeStatus,
+        Timekeeper,
+    )
 
 __all__ = [
     "AltAz",
+    "CooledSpectrographs",
+    "DeviceBusy",
     "DeviceDisconnected",
     "DeviceError",
     "DeviceFailed",
     "DeviceUnknown",
     "Devices",
+    "DimmableLamps",
     "ExposureOrder",
     "FibreSelector",
     "FibreStatus",
+    "LampMonitor",
     "LampState",
     "Lamps",
     "Observatory",
     "ObservatoryError",
+    "SelectorStatus",
+    "Selectors",
     "SpectrographStatus",
     "Spectrographs",
     "TelescopeStatus",
@@ -48,3 +65,45 @@ __all__ = [
     "open_lamps",
     "shipped_observatories",
 ]
+
+__getattr__ = at_first_use(
+    globals(),
+    {
+        "safelight.devices.drivers": (
+            "open_devices",
+            "open_lamps",
+        ),
+        "safelight.devices.errors": (
+            "DeviceBusy",
+            "DeviceDisconnected",
+            "DeviceError",
+            "DeviceFailed",
+            "DeviceUnknown",
+            "ObservatoryError",
+        ),
+        "safelight.devices.observatory.observatory": (
+            "Observatory",
+            "load_observatory",
+            "shipped_observatories",
+        ),
+        "safelight.devices.protocols": (
+            "AltAz",
+            "CooledSpectrographs",
+            "Devices",
+            "DimmableLamps",
+            "ExposureOrder",
+            "FibreSelector",
+            "FibreStatus",
+            "LampMonitor",
+            "Lamps",
+            "LampState",
+            "Selectors",
+            "SelectorStatus",
+            "Spectrographs",
+            "SpectrographStatus",
+            "Telescopes",
+            "TelescopeStatus",
+            "Timekeeper",
+        ),
+    },
+)

@@ -1,30 +1,46 @@
-"""What can go wrong with hardware, as seen from outside the drivers.
+"""Errors of hardware, as seen from outside the drivers.
 
-    DeviceError                 root; `.outcome` tells what the caller may believe
-    +-- DeviceFailed            the device said no: nothing was done
+    DeviceError                 root; `.outcome` says what the caller may believe
+    +-- DeviceFailed            the device refused: nothing was done
+    |   +-- DeviceBusy          it is busy with an earlier request: nothing was begun
     +-- DeviceUnknown           no answer, or an answer that proves nothing: it may have been done, now or
-    later |   +-- DeviceDisconnected  the connection was lost
+    later
+    |   +-- DeviceDisconnected  the connection was lost
     +-- ObservatoryError        the observatory document or its drivers can't be used
 
 Every command to hardware has three outcomes: done (no error), failed, unknown. An unknown command is never
 sent again blindly: the device is read back first. No foreign library's exception leaves a driver.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from safelight import SafelightError
+from safelight.documents.errors import Problem
+from safelight.errors import SafelightError
 
-__all__ = ["DeviceDisconnected", "DeviceError", "DeviceFailed", "DeviceUnknown", "ObservatoryError"]
+__all__ = [
+    "BadImage",
+    "DeviceBusy",
+    "DeviceDisconnected",
+    "DeviceError",
+    "DeviceFailed",
+    "DeviceUnknown",
+    "ObservatoryError",
+]
+
+
+class BadImage(ValueError):
+    """Answer of a camera that is no image, or not a whole one. Drivers report it as a DeviceError."""
 
 
 class DeviceError(SafelightError):
-    """A device did not do, or may not have done, what it was asked.
+    """Command that a device did not do, or may not have done.
 
     Args:
-        reason: one sentence: what was seen, and what to do where that is known.
+        reason: one sentence: what happened, and what to do if that is known.
         device: which device, as the observatory document names it (`lamps`, `lamps.Argon`,
             `spectrographs.sp1`).
-        verb: what it was asked to do (`on`, `expose`, `goto`).
+        verb: the requested command (`on`, `expose`, `goto`).
     """
 
     outcome: ClassVar[Literal["failed", "unknown"]] = "failed"
@@ -37,21 +53,32 @@ class DeviceError(SafelightError):
 
 
 class DeviceFailed(DeviceError):  # named after the outcome
-    """The device refused or failed, and says so: nothing was done."""
+    """Refusal or failure that the device reports. Nothing was done."""
+
+
+class DeviceBusy(DeviceFailed):
+    """Device that is busy with an earlier request, perhaps of another program. Nothing was begun."""
 
 
 class DeviceUnknown(DeviceError):  # named after the outcome
-    """Nobody knows whether the device did it, or will do it later."""
+    """Command whose outcome is unknown: the device may have done it, or may do it later."""
 
     outcome = "unknown"
 
 
 class DeviceDisconnected(DeviceUnknown):
-    """The connection to the device was lost, perhaps in mid-command."""
+    """Loss of the connection to the device, perhaps during a command."""
 
 
 class ObservatoryError(DeviceError):
-    """An observatory document that can't be used: names the file, the line and what is allowed."""
+    """Observatory document that can't be used.
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason, device="observatory", verb="open")
+    Args:
+        reason: the fault in one sentence; not needed where there are problems.
+        problems: all faults, each with file, line, path and expected value.
+    """
+
+    def __init__(self, reason: str = "", *, problems: Sequence[Problem] = ()) -> None:
+        words = reason or "\n".join(str(problem) for problem in problems)
+        super().__init__(words, device="observatory", verb="open")
+        self.problems = tuple(problems)

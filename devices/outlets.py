@@ -1,4 +1,4 @@
-"""What an outlet of a power switch is, as its own words tell it."""
+"""State of an outlet of a power switch, from its own report."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ __all__ = ["folded", "lamp_state"]
 
 
 def lamp_state(outlet: Mapping[str, Any]) -> LampState:
-    """What one outlet is: `state` is what was asked, `physical_state` (where it is told) what the relay does.
+    """Return the state of an outlet: `state` is the commanded one, `physical_state` (if present) the relay's.
 
-    The two differ while a switch staggers inrush currents (its sequence delay): then nobody knows how it ends.
+    The two differ while a switch staggers inrush currents (its sequence delay). The state is then `unknown`, since
+    it is unknown how it ends.
     """
     asked = outlet.get("state")
     relay = outlet.get("physical_state", asked)
@@ -25,5 +26,5 @@ def lamp_state(outlet: Mapping[str, Any]) -> LampState:
 
 
 def folded(name: str) -> str:
-    """An outlet's name without regard to case, blanks and underscores being the same."""
+    """Return an outlet's name in lower case, with blanks and underscores as one."""
     return name.strip().casefold().replace(" ", "_")

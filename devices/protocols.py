@@ -1,10 +1,10 @@
-"""The four kinds of device, as the rest of safelight sees them, and the time they live in.
+"""Protocols of the five kinds of device, and of their clock.
 
 Each protocol speaks of the whole set (all telescopes, all lamps on the switch, all spectrographs), because
 that is what a frame needs. All verbs are coroutines that may be cancelled at any await; a cancelled verb
-leaves the device in a state that its `status` tells truthfully. Drivers keep no deadline of their own on
-motion or exposures (the states do), never retry, and raise nothing but `DeviceError`. An acknowledgement is
-not a proof: what acts is read back by whoever asked.
+leaves the device in a state that its `status` reports truthfully. Drivers keep no deadline of their own on
+motion or exposures (the states do), never retry, and raise nothing but `DeviceError`. An acknowledgement
+proves nothing: the caller reads back what has acted.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,12 +16,17 @@ from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 __all__ = [
     "AltAz",
+    "CooledSpectrographs",
     "Devices",
+    "DimmableLamps",
     "ExposureOrder",
     "FibreSelector",
     "FibreStatus",
+    "LampMonitor",
     "LampState",
     "Lamps",
+    "SelectorStatus",
+    "Selectors",
     "SpectrographStatus",
     "Spectrographs",
     "TelescopeStatus",
@@ -32,31 +37,31 @@ __all__ = [
 T = TypeVar("T")
 
 LampState = Literal["on", "off", "unknown"]
-"""A lamp as read back. Unreadable is `unknown`, never `off`."""
+"""State of a lamp as read back. Unreadable is `unknown`, never `off`."""
 
 
 class Timekeeper(Protocol):
-    """The clock that a driver is given (safelight.engine.clock has a real, a scaled and a virtual one)."""
+    """Clock that a driver is given (safelight.engine.clock has a real, a scaled and a virtual one)."""
 
     def now(self) -> float:
-        """Monotonic seconds of the observatory's time."""
+        """Return monotonic seconds of the observatory's time."""
 
     def utc(self) -> datetime:
-        """The observatory's time, aware, UTC."""
+        """Return the observatory's time, aware, UTC."""
 
     async def sleep(self, seconds: float) -> None:
-        """Return after so many seconds of the observatory's time."""
+        """Return after `seconds` of the observatory's time."""
 
     def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
-        """Raise TimeoutError in the body after so many seconds of the observatory's time."""
+        """Raise TimeoutError in the body after `seconds` of the observatory's time."""
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """Run blocking work (files, pixels) in a thread; a virtual clock stands still meanwhile."""
+        """Run blocking work (files, pixels) in a thread. A virtual clock stops meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class AltAz:
-    """A direction in the horizontal frame, in degrees."""
+    """Direction in the horizontal frame, in degrees."""
 
     alt_deg: float
     az_deg: float
@@ -64,7 +69,7 @@ class AltAz:
 
 @dataclass(frozen=True, slots=True)
 class TelescopeStatus:
-    """One telescope as read back; `where` is None where it can't tell."""
+    """One telescope as read back. `where` is None where it is unknown."""
 
     where: AltAz | None
     slewing: bool
@@ -72,17 +77,17 @@ class TelescopeStatus:
 
 @runtime_checkable
 class Telescopes(Protocol):
-    """The telescopes that feed the spectrographs."""
+    """Telescopes that feed the spectrographs."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The telescopes, as the observatory document names them."""
+        """Names of the telescopes in the observatory document."""
 
     async def goto(self, targets: Mapping[str, AltAz]) -> None:
-        """Slew each named telescope to its direction; returns when all have arrived or raises DeviceError."""
+        """Slew each named telescope to its direction. Return when all have arrived, or raise DeviceError."""
 
     async def status(self) -> Mapping[str, TelescopeStatus]:
-        """Where each telescope is now."""
+        """Return where each telescope is now."""
 
     async def stop(self) -> None:
         """Stop all motion, now."""
@@ -90,45 +95,60 @@ class Telescopes(Protocol):
 
 @runtime_checkable
 class Lamps(Protocol):
-    """The lamps, on one power switch or several.
+    r"""Lamps, on one power switch or several.
 
-    `on` and `off` are the only commands that light or darken; both are acknowledged before they are proved.
+    Only `on` and `off` switch a lamp. Both are acknowledged before they are read back.
     """
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The lamps, as the observatory document names them."""
+        """Names of the lamps in the observatory document."""
 
     async def on(self, lamp: str) -> None:
-        """Command one lamp on. Always sent, whatever is believed of its state."""
+        """Command one lamp on. The command is always sent, even to a lamp that is believed to be on."""
 
     async def off(self, lamp: str) -> None:
-        """Command one lamp off. Always sent, whatever is believed of its state."""
+        """Command one lamp off. The command is always sent, even to a lamp that is believed to be off."""
 
     async def all_off(self) -> None:
-        """Command all lamps off with the switch's own single command where it has one."""
+        """Command all lamps off with the switch's own single command, if it has one."""
 
     async def status(self) -> Mapping[str, LampState]:
         """Read every lamp back from the device, never from memory. A lamp that can't be read is `unknown`."""
 
 
+@runtime_checkable
+class DimmableLamps(Protocol):
+    """Lamps of which some can be dimmed. A driver of `Lamps` may offer this in addition."""
+
+    async def set_level(self, lamp: str, percent: float) -> None:
+        """Set the output of one lamp, lit or not. This lights nothing."""
+
+    async def levels(self) -> Mapping[str, float | None]:
+        """Read the level of each lamp that can be dimmed, in percent, or None if it can't be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExposureOrder:
-    """What the spectrographs are asked to integrate.
+    """Order to the spectrographs to integrate.
 
     Attributes:
         flavour: bias, dark, arc, flat or object; the shutter stays closed for bias and dark.
         exposure_s: integration time, s (0 for a bias).
-        name: a readable name that the files carry (`LDLS-90s-001`), safe as a part of a file name.
+        name: a readable name for the files (`LDLS-90s-001`), safe as a part of a file name.
+        cameras: the cameras that expose and are read out. The others stay idle. Empty: all.
+        camera_s: (camera, seconds) for cameras whose integration time differs from `exposure_s`, the longest.
     """
 
     flavour: str
     exposure_s: float
     name: str
+    cameras: tuple[str, ...] = ()
+    camera_s: tuple[tuple[str, float], ...] = ()
 
     @property
     def opens_shutter(self) -> bool:
-        """Whether light is let in."""
+        """Whether the shutter opens."""
         return self.flavour not in {"bias", "dark"}
 
 
@@ -138,29 +158,33 @@ class SpectrographStatus:
 
     Attributes:
         activity: `idle`, `integrating`, `holding` (integrated, not read out yet), `reading` or `error`.
-        shutter: `open`, `closed` or `unknown`.
+        shutter: `open`, `closed`, `none` where there is no shutter, or `unknown`.
         exposure_no: number of the current or last exposure.
     """
 
     activity: Literal["idle", "integrating", "holding", "reading", "error", "unknown"]
-    shutter: Literal["open", "closed", "unknown"]
+    shutter: Literal["open", "closed", "none", "unknown"]
     exposure_no: int
 
 
 @runtime_checkable
 class Spectrographs(Protocol):
-    """All spectrographs, exposed together: one exposure gives one file for each spectrograph and camera."""
+    """All spectrographs, exposed together. One exposure gives one file for each spectrograph and camera."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The spectrographs, as the observatory document names them."""
+        """Names of the spectrographs in the observatory document."""
 
     @property
     def cameras(self) -> tuple[str, ...]:
         """Every camera of every spectrograph, as in file names (`b1`, `r1`, `z1`, `b2`, ...)."""
 
     async def expose(self, order: ExposureOrder) -> int:
-        """Integrate, shutter closed again; returns the exposure number. The charge waits for `read_out`."""
+        """Integrate, and close the shutter. Return the exposure number. The charge waits for `read_out`.
+
+        A failure is raised as soon as it is seen, before anything slow is done about it. The caller switches lamps off
+        first, and then calls `abort`. With `DeviceBusy` they were busy already, and nothing was begun.
+        """
 
     async def read_out(self, header: Mapping[str, object], folder: Path) -> tuple[Path, ...]:
         """Read the waiting charge and write one FITS file per camera into the folder.
@@ -170,21 +194,58 @@ class Spectrographs(Protocol):
         """
 
     def files_of(self, exposure_no: int, folder: Path) -> tuple[Path, ...]:
-        """The files of that exposure that are in the folder now, whoever wrote them."""
+        """Return the files of that exposure that are in the folder now, even if another process wrote them."""
 
     async def abort(self) -> None:
-        """Stop an integration or read-out, close the shutter, throw the charge away."""
+        """Stop an integration or readout, close the shutter, and throw the charge away."""
 
     async def reset(self) -> None:
-        """Clear an error and any waiting charge; afterwards every spectrograph is idle."""
+        """Clear an error and any waiting charge. Afterwards every spectrograph is idle."""
 
     async def status(self) -> Mapping[str, SpectrographStatus]:
-        """What each spectrograph does now."""
+        """Return what each spectrograph does now."""
+
+
+@runtime_checkable
+class CooledSpectrographs(Protocol):
+    """Spectrographs with cooled detectors. A driver of `Spectrographs` may offer this in addition."""
+
+    async def cool(self, set_point_c: float) -> None:
+        """Set the temperature of every detector, degrees Celsius. Return at once, before it is reached."""
+
+    async def temperatures(self) -> Mapping[str, float | None]:
+        """Read the temperature of each spectrograph's detectors, degrees Celsius, or None if it can't be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelectorStatus:
+    """Read-back state of a selector. `position` is None between two positions, or if it is unknown."""
+
+    position: str | None
+    moving: bool
+
+
+@runtime_checkable
+class Selectors(Protocol):
+    """Devices with named positions: slits, gratings, filters, mirrors, caps."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the selectors in the observatory document."""
+
+    async def move(self, targets: Mapping[str, str]) -> None:
+        """Move each named selector to its position, all in parallel. Return when all report that they have arrived."""
+
+    async def status(self) -> Mapping[str, SelectorStatus]:
+        """Return where each selector is now, read from the device and not from a cache."""
+
+    async def stop(self) -> None:
+        """Stop all motion, now."""
 
 
 @dataclass(frozen=True, slots=True)
 class FibreStatus:
-    """The fibre mask as read back; `steps` is None where it can't tell."""
+    """Fibre mask as read back. `steps` is None where it is unknown."""
 
     steps: int | None
     moving: bool
@@ -192,29 +253,37 @@ class FibreStatus:
 
 @runtime_checkable
 class FibreSelector(Protocol):
-    """The motor that turns the mask which lets light into one fibre."""
+    """Motor of the mask that lets light into one fibre."""
 
     async def move(self, steps: int) -> None:
-        """Move to an absolute motor position; returns when it says it has arrived."""
+        """Move to an absolute motor position. Return when the motor reports arrival."""
 
     async def status(self) -> FibreStatus:
-        """Where the mask is now, in motor steps, read from the motor and not from a cache."""
+        """Return the position of the mask now, in motor steps, read from the motor and not from a cache."""
 
     async def stop(self) -> None:
         """Stop the motor, now."""
 
 
+@runtime_checkable
+class LampMonitor(Protocol):
+    """Photodiode, or something like it, that sees the light of the lamps."""
+
+    async def read(self) -> float:
+        """Return how bright it is now, in any unit that rises with the light."""
+
+
 async def _nothing_to_close() -> None:
-    """Devices without a connection."""
+    """Do nothing, for devices without a connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """The connected devices; `telescopes`, `fibsel`, `second_lamps` are None where there are none.
+    """Connected devices. Each kind but `lamps` and `spectrographs` is None where there is none.
 
     Attributes:
         second_lamps: an independent way to switch the same lamps off (a direct line to the power switch).
-        close: releases the connections; switches nothing.
+        close: releases the connections without switching anything.
     """
 
     telescopes: Telescopes | None
@@ -223,3 +292,5 @@ class Devices:
     fibsel: FibreSelector | None
     second_lamps: Lamps | None = None
     close: Callable[[], Awaitable[None]] = _nothing_to_close
+    selectors: Selectors | None = None
+    lamp_monitor: LampMonitor | None = None

@@ -3,7 +3,7 @@
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from safelight import __version__
+from safelight.version import __version__
 
 project = "safelight"
 author = "the authors of safelight"

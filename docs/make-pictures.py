@@ -12,12 +12,12 @@ from pathlib import Path
 
 from safelight.devices.simulated.faults import Fault
 from safelight.engine import Plan, Request, perform, plan_of
-from safelight.engine.chronicle import Chronicle, chronicle
-from safelight.engine.drawing import Drawn, picture_of_plan, timeline_of
-from safelight.engine.journal import Journal, default_url
-from safelight.engine.report import pinned_plan
-from safelight.engine.report.walked import picture_of_chronicle
-from safelight.engine.resume import ResumeRequest, rest_of
+from safelight.engine.records.database import Journal, default_url
+from safelight.engine.resume.resumption import ResumeRequest, remaining_of
+from safelight.show.drawing import Drawn, picture_of_plan, timeline_of
+from safelight.show.history.run_history import RunHistory, read_history
+from safelight.show.report import pinned_plan
+from safelight.show.report.executed_graph import picture_of_history
 
 FAULTS = (
     Fault(device="spectrographs.sp1", verb="read_out", nth=2, what="error"),
@@ -52,23 +52,23 @@ def _draw_run(folder: Path, place: Path) -> None:
     _save(_walked(home, run), folder / "graph-run.svg")
     journal = Journal(default_url(home), create=False)
     try:
-        rest = rest_of(journal, ResumeRequest(run=run, home=home))
+        rest = remaining_of(journal, ResumeRequest(run=run, home=home))
     finally:
         journal.close()
     _save(picture_of_plan(rest.plan, "blocks", heading=f"what a resume of {run} would do"), folder / "graph-rest.svg")
 
 
-def _told(home: Path, run: str) -> Chronicle:
+def _told(home: Path, run: str) -> RunHistory:
     journal = Journal(default_url(home), create=False)
     try:
-        return chronicle(journal, run)
+        return read_history(journal, run)
     finally:
         journal.close()
 
 
 def _walked(home: Path, run: str) -> Drawn:
     told = _told(home, run)
-    return picture_of_chronicle(told, pinned_plan(told.page))
+    return picture_of_history(told, pinned_plan(told.page))
 
 
 def _save(picture: Drawn, path: Path) -> None:

@@ -25,8 +25,8 @@ from playwright.sync_api import sync_playwright
 
 from safelight.devices.simulated.faults import Fault
 from safelight.engine import Request, look_back, perform
-from safelight.engine.report import report
-from safelight.engine.resume import ResumeRequest, resume
+from safelight.engine.resume.resumption import ResumeRequest, resume
+from safelight.show.report import report_on
 
 FAULTS = (
     Fault(device="spectrographs.sp1", verb="read_out", nth=2, what="error"),
@@ -127,7 +127,7 @@ def _reported(place: Path) -> str:
     run = asyncio.run(perform(request)).run
     asyncio.run(resume(ResumeRequest(run=run, home=home, speed="max")))
     # Where the picture was made is nobody's concern.
-    return report(look_back(run, home=home)).replace(str(place), "~")
+    return report_on(look_back(run, home=home)).replace(str(place), "~")
 
 
 if __name__ == "__main__":

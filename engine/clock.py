@@ -1,8 +1,8 @@
-"""Time, as an argument: a real, a scaled and a virtual clock. This file alone sleeps or asks the time.
+"""Time as an argument: a real, a scaled and a virtual clock. Only this file sleeps or reads the time.
 
-A clock counts *observatory seconds*. On the real clock these are seconds; on a scaled one they pass N times faster;
-on the virtual one they pass only while every task waits, and then at once. The virtual clock needs no loop of its
-own: it looks whether the running loop has anything left to do, and if not, jumps to the next sleeper.
+A clock counts *observatory seconds*. On the real clock these are seconds. On a scaled one they pass N times faster. On
+the virtual one they pass only while every task waits, and then at once. The virtual clock needs no loop of its own:
+it checks whether the running loop has anything left to do, and if not, jumps to the next sleeper.
 """
 
 import asyncio
@@ -24,54 +24,83 @@ from weakref import WeakKeyDictionary
 
 from safelight.engine.errors import EngineError
 
-__all__ = ["Clock", "ScaledClock", "VirtualClock", "clock_for", "real_sleep", "real_wait", "wall_utc"]
+__all__ = [
+    "Clock",
+    "ScaledClock",
+    "VirtualClock",
+    "boot_s",
+    "clock_for",
+    "elapsed_s",
+    "real_alarm",
+    "real_sleep",
+    "real_wait",
+    "wall_utc",
+]
 
 T = TypeVar("T")
 
 
 def wall_utc() -> datetime:
-    """The time on the wall, aware, UTC."""
+    """Return wall time, aware, UTC."""
     return datetime.now(UTC)
 
 
+_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def boot_s() -> float:
+    """Return seconds of a clock of this machine that can't be set and that counts while it is suspended (on Linux)."""
+    return time.clock_gettime(_BOOT)
+
+
+def elapsed_s(since: str, until: str) -> float:
+    """Return the time between two stamps of a record (ISO 8601), s, or 0 where they are in the other order."""
+    return max(0.0, (datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds())
+
+
 async def real_sleep(seconds: float) -> None:
-    """Wait for seconds on the wall, whatever clock the observatory lives by (heartbeats, other processes)."""
+    """Wait for seconds of wall time on any clock (heartbeats, other processes)."""
     await asyncio.sleep(seconds)
 
 
 async def real_wait(event: asyncio.Event, seconds: float) -> None:
-    """Wait for an event, for so many seconds on the wall at the most."""
+    """Wait for an event, for at most `seconds` of wall time."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
 
 
+def real_alarm(seconds: float, ring: Callable[[], object]) -> asyncio.TimerHandle:
+    """Call `ring` in the running loop after seconds of wall time, unless the handle is cancelled before."""
+    return asyncio.get_running_loop().call_later(seconds, ring)
+
+
 class Clock:
-    """The real clock: an observatory second is a second."""
+    """Real clock: an observatory second is a second."""
 
     def __init__(self) -> None:
         self._start_utc = wall_utc()
         self._start = time.monotonic()
 
     def now(self) -> float:
-        """Observatory seconds since the clock was made; never goes back."""
+        """Return the observatory seconds since the clock was made. They never go back."""
         return time.monotonic() - self._start
 
     def utc(self) -> datetime:
-        """The observatory's time, aware, UTC: the wall's time when the clock was made, plus `now()`."""
+        """Return the observatory's time, aware, UTC: the wall time when the clock was made, plus `now()`."""
         return self._start_utc + timedelta(seconds=self.now())
 
     async def sleep(self, seconds: float) -> None:
-        """Return after so many observatory seconds."""
+        """Return after `seconds` observatory seconds."""
         await asyncio.sleep(max(0.0, seconds))
 
     @property
     def computing_s(self) -> float:
-        """What the computer may take beyond what the observatory allows: none, where time is not hurried."""
+        """Allowance for the computer on top of the observatory's limits, s: none, as time is not accelerated."""
         return 0.0
 
     def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
-        """Cancel the body after so many observatory seconds and raise TimeoutError in its place."""
+        """Cancel the body after `seconds` observatory seconds, and raise TimeoutError in its place."""
         return asyncio.timeout(max(0.0, seconds))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
@@ -79,54 +108,58 @@ class Clock:
         return await asyncio.to_thread(work)
 
     def still(self) -> AbstractContextManager[None]:
-        """While the body waits for something outside of the observatory; virtual time stands still meanwhile."""
+        """Stop virtual time while the body waits for something outside of the observatory."""
         return nullcontext()
 
 
+SLOWEST, FASTEST = 1.0, 1_000_000.0
+"""Limits of `--speed`. Below 1, a stop would take longer than at a real observatory."""
+_SPEEDS = f"a number from {SLOWEST:g} to {FASTEST:g}, or `max`"
+
 _COMPUTING_S = 2.0
-"""What pixels, files and imports may take within any deadline, s on the wall: the computer is not hurried with time."""
+"""Allowance for pixels, files and imports within any deadline, s of wall time: computing is not accelerated."""
 
 
 class ScaledClock(Clock):
-    """Observatory seconds that pass `speed` times faster than on the wall."""
+    """Clock whose observatory seconds pass `speed` times faster than wall time."""
 
     def __init__(self, speed: float) -> None:
         super().__init__()
         if not 0 < speed < float("inf"):
-            raise EngineError(f"a clock can't run {speed} times faster: give a number above 0, or `max`")
+            raise EngineError(f"--speed: expected {_SPEEDS}, got {speed:g}")
         self.speed = speed
 
     def now(self) -> float:
-        """Observatory seconds since the clock was made."""
+        """Return the observatory seconds since the clock was made."""
         return super().now() * self.speed
 
     async def sleep(self, seconds: float) -> None:
-        """Return after so many observatory seconds."""
+        """Return after `seconds` observatory seconds."""
         await asyncio.sleep(max(0.0, seconds) / self.speed)
 
     @property
     def computing_s(self) -> float:
-        """What the computer may take: it is not hurried with time."""
+        """Allowance for the computer, in observatory seconds: it is not accelerated."""
         return _COMPUTING_S * self.speed
 
     def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
-        """Cancel the body after so many observatory seconds, and what the computer may take, and raise TimeoutError."""
+        """Cancel the body after `seconds` observatory seconds plus the allowance, and raise TimeoutError."""
         return asyncio.timeout(max(0.0, seconds) / self.speed + _COMPUTING_S)
 
 
 class VirtualClock(Clock):
-    """Observatory seconds that take no time: when every task waits, the clock jumps to the next sleeper."""
+    """Clock that takes no time: when every task waits, it jumps to the next sleeper."""
 
     def __init__(self) -> None:
         super().__init__()
         self._now = 0.0
 
     def now(self) -> float:
-        """Observatory seconds since the clock was made."""
+        """Return the observatory seconds since the clock was made."""
         return self._now
 
     async def sleep(self, seconds: float) -> None:
-        """Return when all else has waited for so many observatory seconds."""
+        """Return when all other tasks have waited for `seconds` observatory seconds."""
         woken = asyncio.get_running_loop().create_future()
         alarm = self._set_alarm(seconds, lambda: _ring(woken))
         try:
@@ -136,10 +169,10 @@ class VirtualClock(Clock):
 
     @asynccontextmanager
     async def timeout(self, seconds: float) -> AsyncIterator[object]:
-        """Cancel the body after so many observatory seconds and raise TimeoutError in its place."""
+        """Cancel the body after `seconds` observatory seconds, and raise TimeoutError in its place."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(None) as scope:
-            # An asyncio timeout that is moved to the present fires now: cancel counts stay asyncio's own affair.
+            # A timeout that is moved to the present fires now, and asyncio itself counts the cancellations.
             alarm = self._set_alarm(seconds, lambda: scope.reschedule(loop.time()))
             try:
                 yield scope
@@ -147,13 +180,13 @@ class VirtualClock(Clock):
                 alarm.cancel()
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """Run blocking work in a thread; the clock stands still meanwhile."""
+        """Run blocking work in a thread. The clock stops meanwhile."""
         with self.still():
             return await asyncio.to_thread(work)
 
     @contextmanager
     def still(self) -> Iterator[None]:
-        """While the body waits for something outside of the observatory, the clock stands still."""
+        """Stop the clock while the body waits for something outside of the observatory."""
         idle = _Idle.of_running_loop()
         idle.hold()
         try:
@@ -173,7 +206,7 @@ def _ring(woken: "asyncio.Future[None]") -> None:
 
 
 class _Alarm:
-    """Something that happens on a virtual clock at a given time, unless cancelled."""
+    """Call on a virtual clock at a given time, unless it is cancelled."""
 
     __slots__ = ("cancelled", "clock", "due", "ring")
 
@@ -188,12 +221,12 @@ class _Alarm:
 
 
 class _Idle:
-    """The alarms of all virtual clocks on one loop, rung when the loop has nothing else to do."""
+    """Alarms of all virtual clocks on one loop, called when the loop has nothing else to do."""
 
     _of_loop: ClassVar["WeakKeyDictionary[asyncio.AbstractEventLoop, _Idle]"] = WeakKeyDictionary()
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        # asyncio has no public word for "nothing is ready to run"; its loops keep that in `_ready`.
+        # asyncio has no public way to ask whether nothing is ready to run; its loops keep that in `_ready`.
         self._ready = getattr(loop, "_ready", None)
         if self._ready is None:
             raise EngineError("virtual time (--speed max) needs asyncio's own event loop; use another --speed")
@@ -248,15 +281,17 @@ class _Idle:
 
 
 def clock_for(speed: float | str) -> Clock:
-    """The clock for `--speed`: 1 is real, `max` virtual, any other number above 0 scaled.
+    """Return the clock for `--speed`: 1 is real, `max` virtual, any other number from SLOWEST to FASTEST scaled.
 
     Raises:
-        EngineError: if the speed is no such word.
+        EngineError: if the speed is none of these.
     """
     if speed == "max":
         return VirtualClock()
     try:
         number = float(speed)
     except ValueError:
-        raise EngineError(f"--speed {speed!r} is not allowed: a number above 0, or `max`") from None
+        raise EngineError(f"--speed {speed!r}: expected {_SPEEDS}") from None
+    if not SLOWEST <= number <= FASTEST:
+        raise EngineError(f"--speed {speed}: expected {_SPEEDS}")
     return Clock() if number == 1 else ScaledClock(number)

@@ -1,7 +1,7 @@
-"""What a run tells the world while it goes on: one flat mapping per event, the same for logs, progress and `--json`.
+"""Events of a run: one flat mapping per event, the same for logs, progress and `--json`.
 
 Every event has `event`, `time` (the observatory's, UTC, ISO 8601) and `run`. Listeners are called in the run's own
-thread and must be quick; one that fails is heard no more, and never stops the run.
+thread and must be quick. One that raises is removed, and never stops the run.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ Listener = Callable[[Mapping[str, Any]], None]
 
 
 class Announcer:
-    """Tells every listener.
+    """Sender of events to every listener.
 
     Args:
         run: the run's id.
@@ -29,7 +29,7 @@ class Announcer:
         self._listeners = list(listeners)
 
     def __call__(self, event: str, **facts: Any) -> None:
-        """Tell one event; facts must be plain (JSON)."""
+        """Send one event. Its facts must be plain (JSON)."""
         if not self._listeners:
             return
         said = {"event": event, "time": self._clock.utc().isoformat(), "run": self._run, **facts}

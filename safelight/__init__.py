@@ -1,20 +1,72 @@
-"""safelight: calibration sequences of a spectrograph, run as a proved state machine.
+"""safelight: calibration sequences of a spectrograph, run as an exhaustively checked state machine.
 
-The rooms are ``safelight.sequences`` (what is wanted), ``safelight.devices`` (how hardware is touched),
-``safelight.states`` (what can happen) and ``safelight.engine`` (what makes it happen).
+from safelight import calibrate
+result = await calibrate("normal")
+
+The packages are ``safelight.sequences`` (documents and frames), ``safelight.devices`` (drivers and the observatory
+document), ``safelight.states`` (actions and the graph), ``safelight.engine`` (planning and execution) and
+``safelight.show`` (progress, histories and reports).
 """
 
-__all__ = ["SafelightError", "__version__"]
+from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from safelight.at_first_use import at_first_use
+from safelight.errors import SafelightError
+from safelight.version import __version__
+
+if TYPE_CHECKING:
+    from safelight.api import CheckResult, abort, calibrate, check, look_back, pause, plan, report, resume, run, runs
+    from safelight.devices.errors import DeviceError, ObservatoryError
+    from safelight.devices.observatory.observatory import Observatory, load_observatory
+    from safelight.engine.errors import EngineError, RunRefused
+    from safelight.engine.planning.plan import Plan
+    from safelight.engine.records.run_list import RunEntry
+    from safelight.engine.run.segment import RunResult
+    from safelight.sequences.errors import SequenceError
+    from safelight.show.history.run_history import RunHistory
+
+__all__ = [
+    "CheckResult",
+    "DeviceError",
+    "EngineError",
+    "Observatory",
+    "ObservatoryError",
+    "Plan",
+    "RunEntry",
+    "RunHistory",
+    "RunRefused",
+    "RunResult",
+    "SafelightError",
+    "SequenceError",
+    "__version__",
+    "abort",
+    "calibrate",
+    "check",
+    "load_observatory",
+    "look_back",
+    "pause",
+    "plan",
+    "report",
+    "resume",
+    "run",
+    "runs",
+]
+
+__getattr__ = at_first_use(
+    globals(),
+    {
+        "safelight.devices.errors": ("DeviceError", "ObservatoryError"),
+        "safelight.devices.observatory.observatory": ("Observatory", "load_observatory"),
+        "safelight.engine.errors": ("EngineError", "RunRefused"),
+        "safelight.engine.planning.plan": ("Plan",),
+        "safelight.engine.records.run_list": ("RunEntry",),
+        "safelight.engine.run.segment": ("RunResult",),
+        "safelight.sequences.errors": ("SequenceError",),
+        "safelight.show.history.run_history": ("RunHistory",),
+    },
+    others="safelight.api",
+)
 
 
-class SafelightError(Exception):
-    """Root of every error that safelight raises on purpose.
-
-    SafelightError
-    +-- safelight.sequences.SequenceError   a document that can't be run
-    +-- safelight.devices.DeviceError       hardware that did not do, or may not have done, what was asked
-    +-- safelight.states.StateError         an action that read back something else than it asked for
-    +-- safelight.engine.EngineError        a graph, run or journal that can't go on
-    """
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

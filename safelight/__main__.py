@@ -1,30 +1,34 @@
-"""The command `safelight`, and `python -m safelight`.
+"""Command `safelight`, and `python -m safelight`.
 
-A version is told before anything else is imported; every command imports what it needs when it runs.
+The version is printed before anything else is imported. Every command imports what it needs when it runs.
 """
 
 import gc
 import os
 import sys
 
-from safelight import __version__
+from safelight.version import __version__
 
 __all__ = ["main"]
 
 _MOVING = {"run", "resume", "lamps", "point", "fibsel", "expose"}
-"""Commands that touch the instrument: from their first moment on, a signal means abort."""
+"""Commands that touch the instrument. A signal means abort from their beginning on."""
+
+_TELLING_CODE = _MOVING | {"abort", "pause", "guard", "serve"}
+"""Commands whose exit code reports lamps and runs. It does not depend on their output streams."""
 
 
 def main() -> None:
-    """Run one command; never returns."""
+    """Run one command. It never returns."""
     if sys.argv[1:] in (["--version"], ["-V"]):
         print(f"safelight {__version__}")  # noqa: T201
         sys.exit(0)
-    from safelight import speech  # noqa: PLC0415
-    from safelight.engine.collector import CALM  # noqa: PLC0415
+    from safelight.commands import output  # noqa: PLC0415
+    from safelight.engine.gc_tuning import CALM  # noqa: PLC0415
+    from safelight.streams import lost_output, open_streams  # noqa: PLC0415
 
     gc.set_threshold(*CALM)
-    speech.open_streams()
+    open_streams()
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
     moving = bool(words) and words[0] in _MOVING
     if moving:
@@ -38,11 +42,13 @@ def main() -> None:
         app(prog_name="safelight")
     except SystemExit as exit_:
         code = exit_.code
-    except BrokenPipeError:
-        code = 0
     except Exception as error:  # noqa: BLE001 - a person gets a sentence, never a traceback
-        code = speech.complain(error, debug="--debug" in sys.argv or bool(os.environ.get("SAFELIGHT_DEBUG")))
-    speech.settle()
+        code = output.complain(error, debug="--debug" in sys.argv or bool(os.environ.get("SAFELIGHT_DEBUG")))
+    output.settle()
+    lost = lost_output()
+    if lost is not None:
+        output.tell(f"a part of the result could not be written to standard output: {lost.strerror or lost}")
+        code = code or (0 if words and words[0] in _TELLING_CODE else output.INTERNAL)
     if moving:
         STOPS.ignore()
     sys.exit(code)

@@ -1,32 +1,43 @@
-"""The command line: `safelight COMMAND`. Each command lies in a file of `commands/` and imports what it needs."""
+"""Command line `safelight COMMAND`. Each command has a file in `commands/` and imports what it needs."""
 
 from typing import Annotated
 
 import typer
 
-from safelight import __version__
 from safelight.commands import (
-    by_hand,
     check,
+    completion,
     graph,
     guard,
     import_gort,
+    init,
+    judge,
     lamps,
     library,
     log,
+    manual,
+    pause_abort,
     plan,
+    quality,
+    queue,
     report,
     resume,
     run,
     runs,
+    schedule,
     serve,
     show,
-    stopping,
+    tidy,
+    use,
+    worker,
 )
+from safelight.commands.usage import CommandLine, Commands, Listed, NewestRun
+from safelight.version import __version__
 
 __all__ = ["app"]
 
-app = typer.Typer(
+app = CommandLine(
+    cls=Commands,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -49,10 +60,10 @@ def safelight(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of unexpected errors.")] = False,
 ) -> None:
-    """Calibration sequences of a spectrograph, run as a proved state machine: no lamp is left burning.
+    """Run calibration sequences of a spectrograph, and never leave a lamp on.
 
-    Begin with `safelight plan normal`, then `safelight run normal --speed 60`: without an observatory of yours, all
-    of it happens in a simulated one.
+    Begin with `safelight plan normal`, then `safelight run normal --speed 60`. Without an observatory document of your
+    own, both use a simulated observatory.
 
     Exit codes: 0 done, 1 internal error, 2 invalid input (nothing was touched), 3 faulted, 4 aborted, 5 paused,
     10 UNSAFE: a lamp is not confirmed off.
@@ -61,21 +72,31 @@ def safelight(
 
 app.command()(run.run)
 app.command()(resume.resume)
-app.command()(stopping.pause)
-app.command()(stopping.abort)
+app.command()(pause_abort.pause)
+app.command()(pause_abort.abort)
 app.command()(runs.runs)
 app.command()(show.show)
 app.command()(report.report)
 app.command()(log.log)
 app.command()(plan.plan)
 app.command()(check.check)
-app.command()(graph.graph)
+app.command(cls=NewestRun)(graph.graph)
 app.command()(library.sequences)
 app.command()(library.schema)
-app.add_typer(lamps.app, name="lamps")
-app.add_typer(guard.app, name="guard")
-app.command()(by_hand.point)
-app.command()(by_hand.fibsel)
-app.command()(by_hand.expose)
+app.add_typer(lamps.app, name="lamps", cls=Listed)
+app.add_typer(guard.app, name="guard", cls=Listed)
+app.command()(manual.point)
+app.command()(manual.fibsel)
+app.command()(manual.expose)
 app.command()(serve.serve)
+app.command()(init.init)
+app.command()(judge.judge)
+app.add_typer(quality.app, name="quality")
+app.add_typer(queue.app, name="queue", cls=Listed)
+app.add_typer(schedule.app, name="schedule", cls=Listed)
+app.command()(worker.worker)
+app.command()(use.use)
+app.command()(tidy.tidy)
+app.command()(completion.completion)
+app.command(hidden=True)(completion.complete)
 app.command("import-gort")(import_gort.import_gort)

@@ -1,7 +1,7 @@
-"""Ctrl-C, SIGTERM and SIGHUP, from the first moment of a command to its last: they mean abort, and never less.
+"""Handling of Ctrl-C, SIGTERM and SIGHUP from the beginning of a command to its end. They mean abort.
 
-Plain signal handlers, because they are there before an event loop is and stay when it has gone: at no moment does a
-signal end the process with a lamp burning.
+These are plain signal handlers, because they work before an event loop exists and after it has closed. A signal can
+therefore never end the process with a lamp on.
 """
 
 import signal
@@ -15,32 +15,32 @@ Act = Callable[[str, int], None]
 
 
 class Stops:
-    """The requests to stop that have come as signals."""
+    """Requests to stop that have arrived as signals."""
 
     def __init__(self) -> None:
         self.received: list[str] = []
         self._act: Act | None = None
 
     def watch(self) -> None:
-        """Catch the signals from now on. A SIGHUP that is ignored (nohup) stays so."""
+        """Catch the signals from now on. A SIGHUP that is ignored (nohup) stays ignored."""
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGTERM, self._on_signal)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             signal.signal(signal.SIGHUP, self._on_signal)
 
     def obey(self, act: Act, *, past: bool = True) -> None:
-        """Call `act` at each signal, with its name and how many have come; at once if one has come before.
+        """Call `act` at each signal, with its name and the count so far, and at once if one has already arrived.
 
         Args:
-            act: quick, and harmless at any moment: it may interrupt the main thread anywhere.
-            past: False: signals that have come before are done with.
+            act: quick, and harmless at any moment, because it may interrupt the main thread anywhere.
+            past: False: earlier signals are ignored.
         """
         self._act = act
         if past and self.received:
             act(self.received[0], 1)
 
     def ignore(self) -> None:
-        """All is done, and the exit code is known: the interpreter's own end must not make it another one."""
+        """Ignore signals from now on, so that the interpreter's exit can't change the known exit code."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
 
@@ -48,10 +48,10 @@ class Stops:
         name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
         self.received.append(name)
         if self._act is not None:
-            # A loop that has closed meanwhile needs no stopping.
+            # A loop that has closed meanwhile needs no stop.
             with suppress(RuntimeError):
                 self._act(name, len(self.received))
 
 
 STOPS = Stops()
-"""The process has one set of signals."""
+"""Signals of this process."""

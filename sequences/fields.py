@@ -1,7 +1,7 @@
-"""The kinds of value that a document is made of, each as strict as it must be.
+"""Types of the values in a document, each as strict as it must be.
 
-Names and patterns are checked against the site when its `Vocabulary` is the validation context; without one
-only their form is.
+Names and patterns are checked against the site when its `Vocabulary` is the validation context. Without one, only
+their form is checked.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from pydantic import (
 
 from safelight.sequences.errors import Refusal, shown
 from safelight.sequences.keywords import KEYWORD, header_keyword, header_value
-from safelight.sequences.names import LONGEST_PATTERN, Kind, Vocabulary, listed, nearest
+from safelight.sequences.names import LONGEST_PATTERN, Kind, Vocabulary, agreed, listed, nearest
 
 __all__ = [
     "Cards",
@@ -33,9 +33,12 @@ __all__ = [
     "Flag",
     "Flavour",
     "Given",
+    "Label",
     "LampNames",
+    "LampNamesOrNone",
     "Mode",
     "Pattern",
+    "Percent",
     "PositionName",
     "Positions",
     "Seconds",
@@ -44,11 +47,12 @@ __all__ = [
 ]
 
 LONGEST_S = 86_400
-MOST_FRAMES = 100_000
+MOST_FRAMES = 10_000
+"""Limit for a whole sequence. So many frames are planned and checked in a few seconds, and take days to expose."""
 
 
 def _given(value: object) -> object:
-    """A key that is written must have a value: an empty `darks:` is a mistake, not a wish."""
+    """Refuse a key without a value: an empty `darks:` is a mistake."""
     if value is None:
         raise Refusal
     return value
@@ -58,7 +62,10 @@ Given = BeforeValidator(_given)
 
 
 def _several(value: object) -> object:
-    """One value is a list of one. Checked here, as pydantic's own minimum counts right items only."""
+    """Return a single value as a list of one.
+
+    The minimum length is checked here, because pydantic's own minimum counts valid items only.
+    """
     if not isinstance(value, list | tuple):
         return (value,)
     if not value:
@@ -78,9 +85,12 @@ Exposures = Annotated[
     tuple[Seconds, ...],
     BeforeValidator(_several, json_schema_input_type=Seconds | Annotated[list[Seconds], Field(min_length=1)]),
 ]
+Percent = Annotated[float, Field(strict=True, gt=0, le=100, allow_inf_nan=False)]
 Count = Annotated[int, Field(strict=True, ge=1, le=MOST_FRAMES)]
 Flag = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, Field(strict=True, min_length=1, max_length=68)]
+Label = Annotated[str, Field(strict=True, max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
+"""Part of a frame's id, and so of file names."""
 Description = Annotated[str, Field(strict=True, max_length=2000)]
 
 
@@ -88,12 +98,12 @@ def _title(text: str) -> str:
     return str(header_value(text))
 
 
-# The name stands in the FITS header of every frame.
+# The name is written into the FITS header of every frame.
 Title = Annotated[Text, AfterValidator(_title)]
 
 
 def _one_of(kind: str, names: tuple[str, ...]) -> BeforeValidator:
-    """A validator that finds one of these names without regard to case."""
+    """Return a validator that finds one of these names, ignoring case."""
     folded = {name.casefold(): name for name in names}
 
     def find(value: object) -> str:
@@ -112,7 +122,7 @@ Fit = Annotated[Literal["shorten", "strict"], _one_of("fit", ("shorten", "strict
 
 
 def _named(kind: Kind) -> AfterValidator:
-    """A validator that turns a name into the one that the site writes."""
+    """Return a validator that turns a name into the site's spelling."""
 
     def find(name: str, info: ValidationInfo) -> str:
         vocabulary: Vocabulary | None = info.context
@@ -150,18 +160,21 @@ Positions = Annotated[
 
 
 def _lamp_list(value: object) -> object:
-    if isinstance(value, Refusal):  # Put here by who made the block, see model.py.
+    if isinstance(value, Refusal):  # Put here by the code that made the block, see model.py.
         raise value
     return _not_empty(value)
 
 
 def _lit_together(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-    """Lamps in the site's order, each once, and of one flavour where the block gives none."""
+    """Return the lamps in the site's order, each once. Without a flavour in the block, all must have the same one."""
     if len(set(names)) < len(names):
         twice = sorted(name for name, times in Counter(names).items() if times > 1)
         raise Refusal(f"{', '.join(twice)} given twice", "each lamp once")
     vocabulary: Vocabulary | None = info.context
-    if not vocabulary or len(names) == 1:
+    if not vocabulary:
+        return names
+    _demand_compatible(names, vocabulary, info.data.get("flavour"))
+    if len(names) == 1:
         return names
     flavours = {vocabulary.lamps[name].flavour: name for name in names}
     if len(flavours) > 1 and info.data.get("flavour", "wrong") is None:
@@ -170,6 +183,28 @@ def _lit_together(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ..
     return tuple(sorted(names, key=vocabulary.rank.__getitem__))
 
 
+def _demand_compatible(names: tuple[str, ...], vocabulary: Vocabulary, flavour: str | None) -> None:
+    """Check that the hardware can light these lamps together, and that their requirements agree."""
+    for group in vocabulary.site.exclusive:
+        together = [name for name in names if name in group]
+        if len(together) > 1:
+            said = f"{' and '.join(together)} can't be lit together: the hardware lights one of {', '.join(group)}"
+            raise Refusal(said, "a step or block for each")
+    if names:
+        agreed(*vocabulary.required(names, flavour or vocabulary.lamps[names[0]].flavour))
+
+
+def _lamp_list_or_none(value: object) -> object:
+    if not isinstance(value, list | tuple):
+        raise Refusal
+    return value
+
+
+LampNamesOrNone = Annotated[
+    tuple[LampName, ...],
+    BeforeValidator(_lamp_list_or_none, json_schema_input_type=list[LampName]),
+    AfterValidator(_lit_together),
+]
 LampNames = Annotated[
     tuple[LampName, ...],
     BeforeValidator(_lamp_list, json_schema_input_type=Annotated[list[LampName], Field(min_length=1)]),

@@ -1,4 +1,4 @@
-"""FITS cards that a document may add, and the keywords that are not its to write."""
+"""FITS cards that a document may add, and the keywords that are reserved."""
 
 import math
 import re
@@ -6,8 +6,10 @@ import re
 from safelight.sequences.errors import Refusal, shown
 from safelight.sequences.names import Vocabulary
 
-__all__ = ["KEYWORD", "header_keyword", "header_value", "is_reserved"]
+__all__ = ["KEYWORD", "Card", "header_keyword", "header_value", "is_reserved"]
 
+Card = tuple[str, str | int | float | bool]
+"""Keyword and value."""
 KEYWORD = r"^[A-Z0-9_-]{1,8}$"
 LONGEST_TEXT = 68  # FITS 4.0, section 4.2.1: what is left of a card of 80 characters.
 
@@ -17,45 +19,44 @@ _STRUCTURE = """
 """
 _WRITTEN = """
     RUN RUNID FRAME FRAMEID SEGMENT ATTEMPT SEQ SEQNAME SEQHASH SEQUENCE QUALITY BADWHY IMAGETYP EXPTIME
+    LIGHTQC QCWHY QCREFS QCAMOUNT QCSHAPE QCSAT QCLEVEL QCNOISE QCPEAK EXPASK WSTEADY
     OBJECT FLAVOUR FILENAME EXPNO CAMERA CCD SPEC DATE DATE-OBS DATE-BEG DATE-END MJD MJD-OBS SHUTTER HARTMANN
-    DARKTIME SHUTTIME CALIBFIB FIBSTEPS SWEEPN DWELLASK POSITION TESTMODE
+    DARKTIME SHUTTIME CALIBFIB FIBSTEPS SWEEPN DWELLASK POSITION TESTMODE SIMULATE INTEND LAMPS
 """
+_DEFAULTS = frozenset({"OBJECT", "COMMENT"})
+"""Cards that the program writes unless the document sets them."""
 _RESERVED = frozenset((_STRUCTURE + " " + _WRITTEN).split())
 # Axes and table columns; fibres and seconds of a sweep; altitude and azimuth of each telescope.
 _RESERVED_LIKE = re.compile(r"(NAXIS|TFORM|TTYPE|TUNIT|TDIM|TSCAL|TZERO|FIB|DWE)\d+|ZN?[A-Z]*CMP\w*|[A-Z]{1,5}(ALT|AZ)")
 
 
 def is_reserved(keyword: str) -> bool:
-    """Whether a card of this keyword has a meaning already: the file's structure, or what the program writes."""
+    """Return whether the file's structure or the program itself uses this keyword."""
     return keyword in _RESERVED or _RESERVED_LIKE.fullmatch(keyword) is not None
 
 
-def _of_lamps(vocabulary: Vocabulary) -> frozenset[str]:
-    names = [re.sub(r"[^A-Z0-9]", "", lamp.upper())[:8] for lamp in vocabulary.lamps]
-    return frozenset(names) | frozenset(f"W{name}"[:8] for name in names)
-
-
 def header_keyword(keyword: str, vocabulary: Vocabulary | None) -> str:
-    """The keyword, if a document may write it.
+    """Return the keyword, if a document may write it.
 
     Raises:
-        Refusal: it is no FITS keyword, or the program writes it.
+        Refusal: it is not a FITS keyword, or the program writes it.
     """
     if not re.fullmatch(KEYWORD, keyword):
         upper = keyword.upper()
         raise Refusal(
-            f"{shown(keyword)} is no FITS keyword",
+            f"{shown(keyword)} is not a FITS keyword",
             "1 to 8 of A-Z, 0-9, _ and -",
             upper if re.fullmatch(KEYWORD, upper) else None,
         )
-    lamps = _of_lamps(vocabulary) if vocabulary else frozenset()
-    if keyword in lamps or is_reserved(keyword):
-        raise Refusal(f"the keyword {keyword} is written by the program", "a keyword of your own")
+    said = vocabulary.site.cards.get(keyword) if vocabulary else None
+    if said is not None or (is_reserved(keyword) and keyword not in _DEFAULTS):
+        says = f": it says {said}" if said else ""
+        raise Refusal(f"the keyword {keyword} is written by the program{says}", "a keyword of your own")
     return keyword
 
 
 def header_value(value: object) -> str | int | float | bool:
-    """The value, if a FITS card can hold it.
+    """Return the value, if a FITS card can hold it.
 
     Raises:
         Refusal: it can't.

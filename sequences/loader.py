@@ -1,4 +1,4 @@
-"""A document from a file, a dict or the library: a spec that can be run, or all that is wrong with it."""
+"""Loading of a document from a file, a dict or the library, with every problem reported at once."""
 
 import hashlib
 import json
@@ -9,31 +9,32 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from safelight.documents.parsed import Parsed, plain
+from safelight.documents.parsed import Path as Place
+from safelight.documents.source import parse, read_text
 from safelight.sequences.errors import Problem, SequenceError, Unreadable, shown
 from safelight.sequences.fields import MOST_FRAMES
+from safelight.sequences.includes import has_includes, with_includes
 from safelight.sequences.library import locate
 from safelight.sequences.model import SequenceSpec
 from safelight.sequences.names import Vocabulary
-from safelight.sequences.parsed import Parsed, plain
-from safelight.sequences.parsed import Path as Place
 from safelight.sequences.policy import policy_problems
 from safelight.sequences.site import Site
-from safelight.sequences.source import parse, read_text
-from safelight.sequences.wording import dotted, line_of, problems_of
+from safelight.sequences.validation_messages import dotted, line_of, problems_of
 
 __all__ = ["Document", "load", "load_text"]
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A sequence that can be run at the site that it was loaded for.
+    """Sequence that can be run at the site for which it was loaded.
 
     Attributes:
-        spec: what is wanted.
-        text: the source, letter by letter; of a dict its JSON. `load_text` gives the same document again.
+        spec: the checked model.
+        text: the source verbatim, or the JSON of a dict. `load_text` gives the same document again.
         origin: the file as it was named, or `<dict>`.
         name: printable ASCII, at most 68 characters.
-        hash: sha256 of the spec: the same however the document is formatted.
+        hash: sha256 of the spec. It does not depend on the document's format.
         lines: line of each key and list item of the text, counted from 1.
     """
 
@@ -49,16 +50,16 @@ def load(source: Mapping[str, Any] | Path | str, site: Site, *, name: str | None
     """Read and check a document.
 
     Args:
-        source: a mapping, the path of a YAML or JSON file, or the name of a sequence of the library.
+        source: a mapping, the path of a YAML or JSON file, or the name of a sequence of the site or of the library.
         site: the observatory's names, defaults and policies.
-        name: what to call it; default: what the document says, or the file's name.
+        name: its name; default: the document's own name, or the file's.
 
     Raises:
-        SequenceError: it can't be run; holds all problems.
+        SequenceError: it can't be run; the error holds all problems.
     """
     if isinstance(source, Mapping):
         return _from_mapping(source, site, name)
-    path, origin = locate(source)
+    path, origin = locate(source, site.sequences)
     try:
         text = read_text(path)
     except Unreadable as error:
@@ -70,7 +71,7 @@ def load_text(text: str, site: Site, *, origin: str = "<text>", name: str | None
     """Read and check the text of a document (YAML or JSON), such as `Document.text`.
 
     Raises:
-        SequenceError: it can't be run; holds all problems.
+        SequenceError: it can't be run; the error holds all problems.
     """
     path = Path(origin)
     fallback = "sequence" if origin.startswith("<") else path.stem
@@ -90,7 +91,11 @@ def _from_mapping(source: Mapping[str, Any], site: Site, name: str | None) -> Do
 
 
 def _document(parsed: Parsed, text: str | None, origin: str, site: Site, names: tuple[str | None, str]) -> Document:
-    """A checked document; `names` are what the caller calls it, and what to call it where nobody does."""
+    """Return a checked document. `names` are the caller's name for it and the fallback."""
+    if has_includes(parsed):
+        # A run is pinned to its text, which must not depend on other files.
+        parsed = with_includes(parsed, origin)
+        text = None
     spec = _checked(parsed, origin, site)
     if text is None:
         text = json.dumps(parsed.raw)
@@ -104,7 +109,10 @@ def _document(parsed: Parsed, text: str | None, origin: str, site: Site, names: 
 
 
 def _checked(parsed: Parsed, origin: str, site: Site) -> SequenceSpec:
-    """The spec, or everything that is wrong, sorted by line."""
+    """Return the spec, or raise with all problems sorted by line."""
+    if isinstance(parsed.raw, dict) and "spectrographs" in parsed.raw and parsed.raw.keys().isdisjoint(_OF_SEQUENCES):
+        said = "expected a sequence, got an observatory document (name it with --observatory)"
+        raise SequenceError(Problem(origin, line_of((), parsed.lines), "", "", said))
     problems = list(_faults(parsed, origin))
     refused = {problem.path for problem in problems}
     spec, vocabulary = None, Vocabulary(site)
@@ -128,10 +136,23 @@ def _faults(parsed: Parsed, origin: str) -> Iterator[Problem]:
         yield Problem(origin, line, dotted(fault.path), shown(fault.value), fault.message, fault.allowed)
 
 
+_OF_SEQUENCES = frozenset({"biases", "darks", "steps"})
+"""Keys that an observatory document never has."""
+_FIRST_FORM, _STEP_FORM = ("biases", "darks", "lamps"), ("fibre", "setup", "repeat", "order")
+
+
 def _emptiness(parsed: Parsed, origin: str) -> Iterator[Problem]:
-    if isinstance(parsed.raw, dict) and not parsed.raw.keys() & {"biases", "darks", "lamps"}:
+    """Yield problems with the keys of a document as a whole."""
+    keys = parsed.raw.keys() if isinstance(parsed.raw, dict) else set()
+    if not keys & {*_FIRST_FORM, "steps"}:
         line = line_of((), parsed.lines)
-        yield Problem(origin, line, "", "", "nothing to expose", "at least one of biases, darks, lamps")
+        yield Problem(origin, line, "", "", "nothing to expose", "at least one of biases, darks, lamps, or steps")
+    for key in keys & set(_FIRST_FORM) if "steps" in keys else ():
+        said = f"`{key}` and `steps` exclude each other"
+        yield Problem(origin, line_of((key,), parsed.lines), key, "", said, f"`{key}` as one of the steps")
+    for key in keys & set(_STEP_FORM) if "steps" not in keys else ():
+        said = f"`{key}` has no effect without `steps`"
+        yield Problem(origin, line_of((key,), parsed.lines), key, "", said, "write the sequence as `steps`")
 
 
 def _excess(frames: int, origin: str) -> Iterator[Problem]:

@@ -1,41 +1,24 @@
-"""The observatory's names, found without regard to case, and the nearest one where there is none."""
+"""Names of the observatory, found in any case, with the nearest name where there is no match."""
 
-import re
-import warnings
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Literal
 
+from safelight.documents.names import listed, nearest
+from safelight.documents.patterns import LONGEST_PATTERN, compiled
 from safelight.sequences.errors import Refusal, shown
 from safelight.sequences.site import Site
 
-__all__ = ["Kind", "Vocabulary", "listed", "nearest", "resolve"]
+__all__ = ["LONGEST_PATTERN", "Kind", "Vocabulary", "agreed", "listed", "nearest", "resolve"]
 
 Kind = Literal["lamp", "fibre", "position"]
 
-LONGEST_NAME = 64  # Longer than any name; difflib is slow on long texts.
-LONGEST_PATTERN = 200
-MOST_QUANTIFIERS = 6
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant, or None."""
-    folded = {candidate.casefold(): candidate for candidate in known}
-    found = get_close_matches(name[:LONGEST_NAME].casefold(), folded, n=1)
-    return folded[found[0]] if found else None
-
-
-def listed(names: Iterable[str]) -> str:
-    """`one of a, b, c`, as messages say it."""
-    return f"one of {', '.join(names)}"
-
 
 def resolve(kind: str, name: str, known: Mapping[str, str]) -> str:
-    """The name as the observatory writes it; `known` maps folded names to it.
+    """Return the name as the observatory spells it. `known` maps folded names to it.
 
     Raises:
-        Refusal: there is none; with the nearest one.
+        Refusal: there is no such name; the message gives the nearest one.
     """
     found = known.get(name.casefold())
     if found is not None:
@@ -45,33 +28,29 @@ def resolve(kind: str, name: str, known: Mapping[str, str]) -> str:
     raise Refusal(f"unknown {kind} {shown(name)}", listed(known.values()), nearest(name, known.values()))
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
-    """The regular expression, once it is known to be harmless.
+def agreed(*wishes: tuple[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return the positions that several sources require together.
 
-    Names are short, so what could take for ever is only a repeated group or many quantifiers in a row; both
-    are refused. With six quantifiers a name of 30 letters costs some milliseconds at worst.
+    Args:
+        wishes: the source, in words, and selector -> position.
 
     Raises:
-        Refusal: invalid, too long or too costly.
+        Refusal: two of them contradict each other.
     """
-    plain = re.sub(r"\\.|\(\?", "", pattern, flags=re.DOTALL)
-    if len(pattern) > LONGEST_PATTERN:
-        raise Refusal("the regular expression is too long", f"at most {LONGEST_PATTERN} characters")
-    if re.search(r"\)[*+?{]", plain) or len(re.findall(r"[*+?{]", plain)) > MOST_QUANTIFIERS:
-        raise Refusal(
-            f"the regular expression {shown(pattern)} may take for ever",
-            f"at most {MOST_QUANTIFIERS} of * + ? {{ and none after a group",
-        )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python's advice on style is not the observer's concern.
-            return re.compile(pattern, re.IGNORECASE)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise Refusal(f"{shown(pattern)} is no valid regular expression: {error}") from error
+    found: dict[str, tuple[str, str]] = {}
+    for who, setup in wishes:
+        for selector, position in setup.items():
+            first, where = found.setdefault(selector, (who, position))
+            if where != position:
+                raise Refusal(
+                    f"{selector} can't be both {where!r} ({first}) and {position!r} ({who})",
+                    f"one position of {selector}, or two steps",
+                )
+    return {selector: where for selector, (_, where) in found.items()}
 
 
 class Vocabulary:
-    """A site, indexed once for a whole document."""
+    """Index of a site's names for a whole document."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -86,11 +65,152 @@ class Vocabulary:
         self._moves_s: dict[tuple[str, ...], float] = {}
 
     def canonical(self, kind: Kind, name: str) -> str:
-        """The name as the observatory writes it; raises Refusal where there is none."""
+        """Return the name as the observatory spells it. Raise Refusal where there is none."""
         return resolve(kind, name, self._names[kind])
 
+    def selector(self, name: str) -> str:
+        """Return the selector as the observatory spells it. Raise Refusal if it is unknown."""
+        return resolve("selector", name, {each.casefold(): each for each in self.site.selectors})
+
+    def place(self, selector: str, position: str) -> str:
+        """Return a selector's position as the observatory spells it. Raise Refusal if it is unknown."""
+        known = self.site.selectors[selector].positions
+        return resolve(f"position of {selector}", position, {each.casefold(): each for each in known})
+
+    def spectrograph(self, name: str) -> tuple[str, ...]:
+        """Return the cameras of a spectrograph. Raise Refusal if it is unknown."""
+        return self.site.cameras[resolve("spectrograph", name, {each.casefold(): each for each in self.site.cameras})]
+
+    def cameras_called(self, name: str) -> tuple[str, ...]:
+        """Return the cameras of a name: one (`b2`), or those of a kind at every spectrograph (`b`)."""
+        every = {camera.casefold(): (camera,) for each in self.site.cameras.values() for camera in each}
+        kinds = {kind.casefold(): cameras for kind, cameras in self.site.camera_kinds.items()}
+        known = kinds | every
+        if name.casefold() not in known:
+            names = [*self.site.camera_kinds, *(camera for each in self.site.cameras.values() for camera in each)]
+            raise Refusal(f"unknown camera {shown(name)}", listed(dict.fromkeys(names)), nearest(name, names))
+        return known[name.casefold()]
+
+    def chosen(self, spectrographs: tuple[str, ...], cameras: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the cameras that expose, in the site's order. It is empty if all do.
+
+        Raises:
+            Refusal: there is no such camera.
+        """
+        if not spectrographs and not cameras:
+            return ()
+        mine = [camera for each in self.site.cameras.values() for camera in each]
+        if spectrographs:
+            own = {camera for name in spectrographs for camera in self.spectrograph(name)}
+            mine = [camera for camera in mine if camera in own]
+        if cameras:
+            named = {camera for name in cameras for camera in self.cameras_called(name)}
+            mine = [camera for camera in mine if camera in named]
+        if not mine:
+            raise Refusal(f"the spectrographs {', '.join(spectrographs)} have no camera {' or '.join(cameras)}")
+        return () if len(mine) == sum(map(len, self.site.cameras.values())) else tuple(mine)
+
+    def demand_counts(self) -> None:
+        """Check that frames are taken again here because of their light.
+
+        Raises:
+            Refusal: they aren't.
+        """
+        if not self.site.counts:
+            said = "here no frame is taken again because of its light (`spectrographs.quality` of the observatory)"
+            raise Refusal(said, "seconds")
+
+    def demand_monitor(self) -> None:
+        """Check that something here sees the light of the lamps.
+
+        Raises:
+            Refusal: nothing does.
+        """
+        if not self.site.monitor:
+            said = "here nothing sees whether the light is steady (`lamps.monitor` of the observatory)"
+            raise Refusal(said, "seconds")
+
+    def demand_choice(self, what: str) -> None:
+        """Check that single spectrographs or cameras can be exposed here.
+
+        Raises:
+            Refusal: they can't.
+        """
+        if self.site.alone == "none" or (self.site.alone == "spectrographs" and what == "cameras"):
+            said = f"here no single {what} can be exposed (`spectrographs.alone` of the observatory)"
+            raise Refusal(said, "leave the key out: all expose together")
+
+    def camera_seconds(
+        self, times: tuple[tuple[str, float], ...], spectrographs: tuple[str, ...], cameras: tuple[str, ...]
+    ) -> dict[str, float]:
+        """Return the seconds of each camera that exposes.
+
+        Raises:
+            Refusal: a camera has none, two different ones, or does not expose.
+        """
+        wanted = self.chosen(spectrographs, cameras) or tuple(c for each in self.site.cameras.values() for c in each)
+        found: dict[str, float] = {}
+        for name, seconds in times:
+            here = [camera for camera in self.cameras_called(name) if camera in wanted]
+            if not here:
+                raise Refusal(f"{name} does not expose in this step", listed(wanted), at=("exposure_time", name))
+            for camera in here:
+                if found.setdefault(camera, seconds) != seconds:
+                    raise Refusal(f"{camera} has two times", "one time for each camera", at=("exposure_time", name))
+        missing = [camera for camera in wanted if camera not in found]
+        if missing:
+            raise Refusal(
+                f"no seconds for {', '.join(missing)}", "seconds of every camera that exposes", at=("exposure_time",)
+            )
+        return found
+
+    def demand_level(self, lamps: tuple[str, ...], level: float) -> None:
+        """Check that every lamp can be dimmed to this level.
+
+        Raises:
+            Refusal: one can't.
+        """
+        for lamp in lamps:
+            limits = self.lamps[lamp].level
+            if limits is None:
+                said = f"{lamp} can't be dimmed"
+                raise Refusal(said, "no `level` here, or `level: [LEAST, MOST]` in the observatory", at=("level",))
+            if not limits[0] <= level <= limits[1]:
+                said = f"{lamp} can't be dimmed to {level:g} percent"
+                raise Refusal(said, f"a number from {limits[0]:g} to {limits[1]:g}", at=("level",))
+
+    def demand_timed(self, lamp: str, seconds: float, exposure_s: float) -> None:
+        """Check that a lamp can be on for a part of an exposure.
+
+        Raises:
+            Refusal: it can't.
+        """
+        unit, at = self.lamps[lamp], ("lit_for", lamp)
+        if unit.warmup_s:
+            said = f"{lamp} has a warm-up of {unit.warmup_s:g} s, and a lamp that is lit during an exposure has none"
+            raise Refusal(said, "lamps whose `warmup_s` is 0 in the observatory document", at=at)
+        if unit.level is not None:
+            raise Refusal(f"{lamp} can be dimmed, and is on for whole exposures only", "another lamp", at=at)
+        if seconds < unit.min_on_s:
+            said = f"{lamp} has a minimum on-time of {unit.min_on_s:g} s"
+            raise Refusal(said, f"at least {unit.min_on_s:g}", at=at)
+        most_s = exposure_s - self.site.switching_s
+        if seconds > most_s:
+            said = (
+                f"{lamp} can't be on for {seconds:g} s of {exposure_s:g} s: switching takes {self.site.switching_s:g} s"
+            )
+            raise Refusal(said, f"at most {most_s:g}" if most_s > 0 else "a longer exposure", at=at)
+
+    def required(self, lamps: tuple[str, ...], flavour: str) -> list[tuple[str, Mapping[str, str]]]:
+        """Return the positions required by the lamps of a frame, its flavour, and darkness without a shutter."""
+        wishes = [(f"{lamp} requires it", self.lamps[lamp].requires) for lamp in lamps]
+        wishes.append((f"{flavour} frames require it", self.site.flavours.get(flavour, {})))
+        if flavour in ("bias", "dark"):
+            wishes.append(("darkness requires it", self.site.dark_at))
+        return wishes
+
     def fibres_like(self, pattern: str) -> tuple[str, ...]:
-        """The fibres whose names begin like the pattern, in order of motor steps.
+        """Return the fibres that match a pattern from their first letter, in order of motor steps.
 
         Raises:
             Refusal: the pattern is invalid or matches none.
@@ -110,7 +230,7 @@ class Vocabulary:
         return tuple(found)
 
     def moves_s(self, fibres: tuple[str, ...]) -> float:
-        """Seconds that the mask is on its way between these fibres, from the first to the last."""
+        """Return the seconds that the mask is moving between these fibres, from the first to the last."""
         if fibres not in self._moves_s:
             self._moves_s[fibres] = sum(self.site.move_s(start, end) for start, end in pairwise(fibres))
         return self._moves_s[fibres]

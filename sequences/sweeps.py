@@ -1,6 +1,7 @@
-"""A sweep's arithmetic: which fibres, in which order, and how long each is lit."""
+"""Arithmetic of a sweep: its fibres, their order, and the time for which each is lit."""
 
 from collections.abc import Sequence
+from math import ceil, floor
 
 from safelight.sequences.errors import Refusal, shown
 from safelight.sequences.frames import Sweep
@@ -9,16 +10,16 @@ from safelight.sequences.names import Vocabulary, listed, nearest
 __all__ = ["dwell_s", "route", "sweep"]
 
 ROUNDING_S = 1e-9  # Sums of decimal fractions are not exact.
-REST_S = 1.0  # The last fibre may stay lit so much longer without a word.
+REST_S = 1.0  # The last fibre may stay lit this much longer without a warning.
 
 
 def route(positions: str | tuple[str, ...] | None, initial: str | None, vocabulary: Vocabulary) -> tuple[str, ...]:
-    """The fibres in the order in which they are lit.
+    """Return the fibres in the order in which they are lit.
 
     Args:
         positions: a regular expression (order of motor steps), a list (as written), or None: the site's
             default.
-        initial: where to begin; None: at the first.
+        initial: the fibre to start with; None: the first.
         vocabulary: the site.
 
     Raises:
@@ -36,14 +37,14 @@ def route(positions: str | tuple[str, ...] | None, initial: str | None, vocabula
 
 
 def dwell_s(count: int, moves_s: float, exposure_s: float, asked_s: float | None, *, strict: bool) -> float:
-    """Seconds on target for each fibre; all the same.
+    """Return the seconds on target, which are the same for each fibre.
 
     Args:
         count: number of fibres.
-        moves_s: what all moves between them take, s.
+        moves_s: duration of all moves between them, s.
         exposure_s: the exposure during which the mask moves, s.
-        asked_s: time for each fibre that the document asks for, s; None: as long as fits.
-        strict: refuse to shorten what was asked.
+        asked_s: time for each fibre that the document requests, s; None: as long as fits.
+        strict: refuse to shorten the requested time.
 
     Raises:
         Refusal: the sweep can't fit.
@@ -51,27 +52,34 @@ def dwell_s(count: int, moves_s: float, exposure_s: float, asked_s: float | None
     fits_s = (exposure_s - moves_s) / count
     if fits_s > 0 and (asked_s is None or asked_s <= fits_s + ROUNDING_S):
         return fits_s if asked_s is None else min(fits_s, asked_s)
-    within = f"in an exposure of {exposure_s:g} s"
+    too_long = asked_s is not None and count * asked_s > exposure_s + ROUNDING_S
+    if fits_s > 0 and not too_long and not strict:
+        return fits_s
     moving = f"{count - 1} moves of {moves_s:.4g} s in all"
-    if asked_s is not None and count * asked_s > exposure_s + ROUNDING_S:
-        raise Refusal(
-            f"the sweep can't fit: {count} fibres x {asked_s:g} s = {count * asked_s:g} s, {within}",
-            f"at most {exposure_s / count:.4g} s for each fibre, moves not counted",
-        )
-    if fits_s <= 0:
-        raise Refusal(f"the sweep can't fit: {moving}, {within}", f"an exposure longer than {moves_s:.4g} s")
-    if strict:
-        raise Refusal(
-            f"the sweep can't fit: {count} fibres x {asked_s:g} s and {moving}, {within}",
-            f"at most {fits_s:.4g} s for each fibre, or `fit: shorten`",
-        )
-    return fits_s
+    wanted = moving if asked_s is None else f"{count} fibres x {asked_s:g} s and {moving}"
+    raise Refusal(
+        f"the sweep can't fit: {wanted}, in an exposure of {exposure_s:g} s",
+        _advice(count, moves_s, fits_s, asked_s, shorten=strict and not too_long),
+    )
+
+
+def _advice(count: int, moves_s: float, fits_s: float, asked_s: float | None, *, shorten: bool) -> str:
+    """Return advice on what would fit, moves included, rounded to the safe side."""
+    least_s = ceil((moves_s + count * (asked_s or 0.0)) * 10 + ROUNDING_S) / 10
+    exposure = f"an exposure longer than {least_s:g} s" if asked_s is None else f"an exposure of {least_s:g} s"
+    each_s = floor(fits_s * 100) / 100
+    if asked_s is None or each_s <= 0:
+        return f"{exposure}, or fewer fibres"
+    return f"{exposure}, or at most {each_s:g} s for each fibre" + (", or `fit: shorten`" if shorten else "")
 
 
 def sweep(
     fibres: tuple[str, ...], exposure_s: float, asked_s: float | None, vocabulary: Vocabulary, *, strict: bool
 ) -> tuple[Sweep, Sequence[str]]:
-    """The mask's path during one exposure, and what the observer should be told of it.
+    """Return the mask's path during one exposure, and warnings for the observer.
+
+    The last fibre stays lit until the exposure ends, so its dwell includes the time that is left over. The recorded
+    dwell is the real one.
 
     The last fibre stays lit until the exposure ends, so its dwell includes whatever is left over: what is
     recorded is what happens.

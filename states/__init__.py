@@ -1,24 +1,40 @@
-"""What can happen: one file for each kind of state, and the graph that they form."""
+"""States of a run, one file for each kind, and the graph that they form."""
 
 from safelight.states.adopt import Adopt
-from safelight.states.errors import BadFrame, StateError
+from safelight.states.configure import Configure
+from safelight.states.errors import BadFrame, Occupied, Spoilt, StateError
 from safelight.states.expose import Expose
-from safelight.states.exposure import Exposure, FrameFile, Need, Taken, TakenFrame
+from safelight.states.exposure import (
+    AS_FOUND,
+    CountsWanted,
+    Exposure,
+    FrameFile,
+    Look,
+    Need,
+    SeenLight,
+    Shield,
+    SteadyLight,
+    Taken,
+    TakenFrame,
+)
 from safelight.states.fibsel_step import FibselStep
 from safelight.states.graph import ENDINGS, Event, Shape, State, StateGraph, Transition
 from safelight.states.instrument import Instrument, Tolerances
 from safelight.states.lamp_off import LampOff
-from safelight.states.lamp_warmup import LampWarmup
-from safelight.states.park import Park
-from safelight.states.point import Point
+from safelight.states.lamp_warmup import LampWarmup, TimedLamp
+from safelight.states.point import Park, Point
 from safelight.states.readout import Readout
-from safelight.states.ready import Ready
+from safelight.states.ready import Ready, Restore
+from safelight.states.wait import Wait, WaitDark
 from safelight.states.work import Work
 
 __all__ = [
+    "AS_FOUND",
     "ENDINGS",
     "Adopt",
     "BadFrame",
+    "Configure",
+    "CountsWanted",
     "Event",
     "Expose",
     "Exposure",
@@ -27,18 +43,28 @@ __all__ = [
     "Instrument",
     "LampOff",
     "LampWarmup",
+    "Look",
     "Need",
+    "Occupied",
     "Park",
     "Point",
     "Readout",
     "Ready",
+    "Restore",
+    "SeenLight",
     "Shape",
+    "Shield",
+    "Spoilt",
     "State",
     "StateError",
     "StateGraph",
+    "SteadyLight",
     "Taken",
     "TakenFrame",
+    "TimedLamp",
     "Tolerances",
     "Transition",
+    "Wait",
+    "WaitDark",
     "Work",
 ]

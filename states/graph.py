@@ -1,8 +1,8 @@
-"""The graph of one sequence: all states and transitions, as an immutable value with a content hash.
+"""Graph of one sequence: all states and transitions, as an immutable value with a content hash.
 
-Shapes are those of a statechart. A *compound* runs its children one after the other, beginning with its `initial`; a
+Shapes are those of a statechart. A *compound* runs its children one after the other, beginning with its `initial`. A
 *parallel* runs all its children at once, and is left by the transition `JOINED` when every one of them has reached
-its final child. The action of an atomic state lies in `work`; the event `NEXT` says that it has been done.
+its final child. The action of an atomic state is in `work`. The event `NEXT` says that it has been done.
 """
 
 import hashlib
@@ -13,17 +13,21 @@ from enum import StrEnum
 from functools import cache, cached_property
 from typing import Any
 
-from safelight.states.exposure import Exposure
+from safelight.representable import Representable
+from safelight.states.exposure import LATER, Exposure
 from safelight.states.work import Work
 
-__all__ = ["ENDINGS", "Event", "Shape", "State", "StateGraph", "Transition", "plain"]
+__all__ = ["ENDINGS", "SAFING", "Event", "Shape", "State", "StateGraph", "Transition", "plain"]
 
 ENDINGS = ("done", "aborted", "faulted", "paused", "unsafe")
-"""The five ways in which a run can end."""
+"""Five ways in which a run can end."""
+
+
+SAFING = "safing"
 
 
 class Shape(StrEnum):
-    """What a state is made of."""
+    """Shape of a state, as in a statechart."""
 
     ATOMIC = "atomic"
     COMPOUND = "compound"
@@ -32,11 +36,12 @@ class Shape(StrEnum):
 
 
 class Event(StrEnum):
-    """What moves a machine from state to state."""
+    """Event that moves a machine from state to state."""
 
     NEXT = "next"
     JOINED = "joined"
     RETRY = "retry"
+    RETAKE = "retake"
     ABORT = "abort"
     FAULT = "fault"
     PAUSE = "pause"
@@ -44,15 +49,15 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One box of the graph.
+    """Box of the graph.
 
     Attributes:
         id: readable and unique: `expose/LDLS-90s-001`.
-        kind: the word for it: the work's kind, or `run`, `frame`, `handover`, `overlap`, `region`, `end`, ...
+        kind: its name: the work's kind, or `run`, `frame`, `handover`, `overlap`, `region`, `end`, ...
         parent: id of the enclosing state; None at the top.
         initial: the child that a compound begins with.
-        expected_s: how long it takes when nothing goes wrong, s (0 for what is not atomic).
-        deadline_s: after how long it counts as failed, s.
+        expected_s: duration when nothing goes wrong, s (0 for a state that is not atomic).
+        deadline_s: time after which it counts as failed, s.
         frame: the frame that it belongs to.
     """
 
@@ -69,19 +74,22 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """An edge: in `source`, `event` leads to `target`. A retry leads back to its own source."""
+    """Edge of the graph: in `source`, `event` leads to `target`.
+
+    A retry leads back to its own source. A retake leads from a readout back to the restore of its frame.
+    """
 
     source: str
     event: str
     target: str
 
 
-@dataclass(frozen=True)
-class StateGraph:
+@dataclass(frozen=True, repr=False)
+class StateGraph(Representable):
     """All states and transitions of one sequence.
 
     Attributes:
-        name: of the sequence.
+        name: name of the sequence.
         states: in the order of the run; parents before their children.
         transitions: every edge.
         exposures: what each frame needs, in order.
@@ -94,14 +102,18 @@ class StateGraph:
     exposures: tuple[Exposure, ...]
     initial: str = "run"
 
+    def __repr__(self) -> str:
+        """Return a short form, because a notebook keeps it together with the picture."""
+        return f"<graph of {self.name!r}: {len(self.exposures)} frames, {len(self.states)} states, {self.hash[:12]}>"
+
     @cached_property
     def by_id(self) -> Mapping[str, State]:
-        """State id -> state."""
+        """Map each state id to its state."""
         return {state.id: state for state in self.states}
 
     @cached_property
     def children(self) -> Mapping[str | None, tuple[State, ...]]:
-        """Parent id -> its children in order; None -> the top states."""
+        """Map each parent id to its children in order, and None to the top states."""
         families: dict[str | None, list[State]] = {}
         for state in self.states:
             families.setdefault(state.parent, []).append(state)
@@ -109,12 +121,12 @@ class StateGraph:
 
     @cached_property
     def edges(self) -> Mapping[tuple[str, str], str]:
-        """(source, event) -> target."""
+        """Map (source, event) to the target."""
         return {(edge.source, edge.event): edge.target for edge in self.transitions}
 
     @cached_property
     def outgoing(self) -> Mapping[str, tuple[Transition, ...]]:
-        """State id -> the transitions that leave it."""
+        """Map each state id to the transitions that leave it."""
         leaving: dict[str, list[Transition]] = {}
         for edge in self.transitions:
             leaving.setdefault(edge.source, []).append(edge)
@@ -122,19 +134,19 @@ class StateGraph:
 
     @cached_property
     def hash(self) -> str:
-        """sha256 of the content, hex: equal graphs have equal hashes on every machine."""
+        """Return the sha256 of the content, hex. Equal graphs have equal hashes on every machine."""
         content = json.dumps(plain(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(content.encode()).hexdigest()
 
     def ancestors(self, state_id: str) -> Iterator[State]:
-        """The enclosing states, from the nearest outwards."""
+        """Yield the enclosing states, from the nearest outwards."""
         parent = self.by_id[state_id].parent
         while parent is not None:
             yield self.by_id[parent]
             parent = self.by_id[parent].parent
 
     def retry_scope(self, state_id: str) -> str | None:
-        """What is begun again when this state fails: itself or the nearest enclosing state with a retry edge."""
+        """Return the state that is repeated when this one fails: itself or the nearest one with a retry edge."""
         for candidate in (self.by_id[state_id], *self.ancestors(state_id)):
             if (candidate.id, Event.RETRY) in self.edges:
                 return candidate.id
@@ -145,21 +157,27 @@ _SIMPLE = frozenset({str, float, int, bool, type(None)})
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON can hold it; dataclasses become mappings that name their kind of work."""
+    """Return a value that JSON can hold. Dataclasses become mappings that name their kind of work."""
     made_of = type(value)
     if made_of in _SIMPLE:
         return value
     if made_of is tuple or made_of is list:
         return [plain(item) for item in value]
     if is_dataclass(made_of):
-        kind, names = _parts(made_of)
+        kind, names, later = _parts(made_of)
         content = {name: plain(getattr(value, name)) for name in names}
+        for name, default in later:
+            if getattr(value, name) != default:
+                content[name] = plain(getattr(value, name))
         return {"kind": kind, **content} if kind else content
     return value
 
 
 @cache
-def _parts(made_of: type) -> tuple[str | None, tuple[str, ...]]:
-    """The kind of work that a dataclass is, if it is one, and the names of its fields."""
+def _parts(made_of: type) -> tuple[str | None, tuple[str, ...], tuple[tuple[str, Any], ...]]:
+    """Return the kind of work of a dataclass, or None, the names of its fields, and later fields with defaults."""
     kind = getattr(made_of, "kind", None)
-    return kind if isinstance(kind, str) else None, tuple(field.name for field in fields(made_of))
+    every = fields(made_of)
+    first = tuple(field.name for field in every if LATER not in field.metadata)
+    later = tuple((field.name, field.default) for field in every if LATER in field.metadata)
+    return kind if isinstance(kind, str) else None, first, later

@@ -1,90 +1,171 @@
-"""The instrument in the hands of the states: its devices, its time, and what a run has read back from them.
+"""Instrument as the states see it: its devices, its clock, and what a run has read back from them.
 
-Nothing here is believed where a device can be asked. What is kept are times that no device tells: since when a lamp
-has burnt, and for how long each fibre was lit.
+Where a device can be asked, it is asked. What is kept here are times that no device reports: since when a lamp has
+been on, and for how long each fibre was lit.
 """
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safelight.devices.protocols import AltAz, Devices, Timekeeper
-from safelight.states.exposure import Card, Taken
+from safelight.states.exposure import AS_FOUND, Card, Exposure, Look, Taken
 
 if TYPE_CHECKING:
-    from safelight.states.look import Seen
+    from safelight.states.exposure import ReadBack
 
 __all__ = ["Instrument", "Tolerances"]
 
 
 @dataclass(frozen=True, slots=True)
 class Tolerances:
-    """How far a read-back may be from what was asked.
+    """Allowed differences between a read-back value and the requested one.
 
     Attributes:
         pointing_deg: of a telescope, degrees.
         fibre_steps: of the mask, motor steps.
-        dwell: by which part of its time a fibre of a sweep may fall short.
-        computing_s: and by how much more, because the computer is not hurried with time, s.
+        dwell: fraction of its time by which a fibre of a sweep may fall short.
+        computing_s: allowance in addition, s: computing takes longer on an accelerated clock.
+        detector_c: of a detector, degrees.
+        level: of a lamp, percent.
+        lit: fraction of its time by which the on-time of a timed lamp may differ.
     """
 
     pointing_deg: float
     fibre_steps: int
     dwell: float = 0.2
     computing_s: float = 0.0
+    detector_c: float = 0.0
+    level: float = 1.0
+    lit: float = 0.1
+
+
+async def _nobody_else() -> None:
+    """Return at once: there are no other guards (a dry run on the bench)."""
 
 
 async def _no_permission_needed(lamp: str, lease_s: float) -> None:
-    """Light without anybody watching (a dry run on the bench)."""
+    """Allow any lamp, without anybody watching (a dry run on the bench)."""
 
 
 @dataclass(slots=True)
 class Instrument:
-    """What an action acts on.
+    """Devices and facts on which an action acts.
 
     Attributes:
-        positions: named position -> telescope -> direction.
-        fibres: fibre -> motor steps.
+        positions: named position -> telescope -> direction; AS_FOUND is among them once it is known.
+        fibres: fibre -> motor steps; AS_FOUND is among them once it is known.
         keywords: lamp -> its FITS keyword.
-        longest_on_s: lamp -> the longest time that it may burn, s.
+        longest_on_s: lamp -> its maximum on-time, s.
         folder: where frames are written.
         cards: FITS cards that every frame of the run carries (run id, sequence name and hash).
-        before_lamp_on: awaited before a lamp is commanded on, with the lamp and its lease in s; may refuse by raising.
+        before_lamp_on: awaited before a lamp is commanded on, with the lamp and its maximum on-time in s. It may raise.
+        take_charge: awaited before a state that lights or exposes, outside of its deadline, once all lamps have been
+            read back as off: no other process may switch them any more. It may raise.
+        look: judges the light in a frame that is on the disk; None: it is not judged.
+        monitor_every_s: how often the lamp monitor is read while lamps warm up, s.
+        monitor_dark: its reading in darkness.
+        steady_s: lamp -> how long it had been on when its light was steady, s.
+        unsteady: lamp -> why its warm-up has ended without a steady light, in words; removed when it is lit again.
+        choose_s: returns the seconds of a frame's next try, where they are found from counts.
+        chosen_s: frame -> the seconds that were chosen for its last try.
+        shut_at: `clock.now()` of the last read-back of all shutters as closed, if nothing was exposed since; else None.
         attempts: frame -> number of the present try.
         lit_at: lamp -> `clock.now()` when its on-command was acknowledged; read back as on since.
+        put_out: lamp -> why the guards have switched it off; removed when it is lit again.
         doubtful: lamps whose on-command has no known outcome: it may still be obeyed.
+        lamp_try_s: deadline of a single lamp command or read-back where there is more than one path, s.
+        break_off_spoilt: whether an exposure that a lamp has spoilt is interrupted.
+        ours: numbers of exposures that we have begun and that may still be in the spectrographs.
+        take_over: whether a person has allowed to abort an exposure of another program.
+        behind_shutters: whether lamps are lit only after every shutter is read back as closed; False by hand.
         lamp_watch_s: how often lamps are read back while a frame integrates, s; 0: never.
-        closed_at: frame -> `clock.now()` when its integration was said to have ended.
+        closed_at: frame -> `clock.now()` when its integration was reported to have ended.
         dwells: frame -> (fibre, seconds) in the order in which the mask lit them.
-        sweep_left: frame -> `clock.now()` when the mask was to leave the fibre that it has lit last.
+        sweep_left: frame -> planned `clock.now()` at which the mask leaves the fibre that it lit last.
         seen: frame -> what was read back right before its integration.
         taken: frame -> its integration, from expose to readout.
         faults: frame -> why its last integration was bad.
+        ended: state of the graph -> set when its action has been done.
+        early_s: kind of state -> how much earlier than planned the last one of that kind ended, s.
+        timed_s: frame -> lamp -> the time for which it was on during a part of the exposure, s.
+        found: selector -> its position when a frame first used it as found.
+        selector_keywords: selector -> its FITS keyword.
+        set_point_c: temperature of the detectors, degrees Celsius; None: it is not checked.
+        cooling_s: how long a frame waits for that temperature, s.
+        cameras_of: spectrograph -> its cameras.
     """
 
     devices: Devices
     clock: Timekeeper
-    positions: Mapping[str, Mapping[str, AltAz]]
-    fibres: Mapping[str, int]
+    positions: dict[str, Mapping[str, AltAz]]
+    fibres: dict[str, int]
     keywords: Mapping[str, str]
     longest_on_s: Mapping[str, float]
     tolerances: Tolerances
     folder: Path
     cards: tuple[Card, ...] = ()
     before_lamp_on: Callable[[str, float], Awaitable[None]] = _no_permission_needed
+    take_charge: Callable[[], Awaitable[None]] = _nobody_else
     lamp_watch_s: float = 0.0
+    lamp_try_s: float = 30.0
+    break_off_spoilt: bool = True
+    take_over: bool = False
+    behind_shutters: bool = True
+    look: Look | None = None
+    monitor_every_s: float = 2.0
+    monitor_dark: float = 0.0
+    steady_s: dict[str, float] = field(default_factory=dict)
+    unsteady: dict[str, str] = field(default_factory=dict)
+    choose_s: Callable[[Exposure], float] | None = None
+    chosen_s: dict[str, float] = field(default_factory=dict)
+    ours: set[int] = field(default_factory=set)
+    shut_at: float | None = None
     attempts: dict[str, int] = field(default_factory=dict)
     lit_at: dict[str, float] = field(default_factory=dict)
+    put_out: dict[str, str] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)
     closed_at: dict[str, float] = field(default_factory=dict)
     dwells: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     sweep_left: dict[str, float] = field(default_factory=dict)
-    seen: dict[str, "Seen"] = field(default_factory=dict)
+    seen: dict[str, "ReadBack"] = field(default_factory=dict)
     taken: dict[str, Taken] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
+    ended: dict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
+    early_s: dict[str, float] = field(default_factory=dict)
+    timed_s: dict[str, dict[str, float]] = field(default_factory=dict)
+    found: dict[str, str] = field(default_factory=dict)
+    selector_keywords: Mapping[str, str] = field(default_factory=dict)
+    set_point_c: float | None = None
+    cooling_s: float = 0.0
+    cameras_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def chosen(self, exposure: Exposure) -> Exposure:
+        """Return the exposure as it is taken now: with the seconds of its next try, where counts give them."""
+        counts = exposure.counts
+        if counts is None:
+            return exposure
+        wished_s = counts.first_s if self.choose_s is None else self.choose_s(exposure)
+        seconds = min(max(wished_s, counts.least_s), exposure.exposure_s)
+        self.chosen_s[exposure.frame] = seconds
+        return replace(exposure, exposure_s=seconds, counts=None)
+
+    def fibre_at(self, steps: int | None) -> str | None:
+        """Return the fibre that the mask lights at these motor steps, or None."""
+        if steps is None:
+            return None
+        near = (name for name, at in self.fibres.items() if abs(at - steps) <= self.tolerances.fibre_steps)
+        return next((name for name in near if name != AS_FOUND), None)
+
+    def blame(self, lamp: str) -> str:
+        """Return who has switched a lamp off, as words to append. Return nothing where that is unknown."""
+        why = self.put_out.get(lamp)
+        return f" (the guards switched it off: {why})" if why else ""
 
     def burnt_s(self, lamp: str) -> float:
-        """Seconds for which the lamp has burnt, as far as this run knows; 0 where it doesn't."""
+        """Return the seconds for which the lamp has been on, as far as this run knows, or 0."""
         lit_at = self.lit_at.get(lamp)
         return 0.0 if lit_at is None else self.clock.now() - lit_at

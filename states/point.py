@@ -1,4 +1,4 @@
-"""point: slew the telescopes to a named position, and read back that they are there."""
+"""point and park: slew the telescopes to a named position, and read it back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from safelight.devices.timing import separation_deg
 from safelight.states.errors import StateError
 from safelight.states.instrument import Instrument
 
-__all__ = ["Point", "astray"]
+__all__ = ["Park", "Point", "astray", "unsteady"]
 
 
 def astray(targets: Mapping[str, AltAz], status: Mapping[str, TelescopeStatus], tolerance_deg: float) -> str | None:
-    """The first telescope that is not where it should be, in words; None if all are."""
+    """Return, in words, the first telescope that is not where it should be, or None if all are."""
     for name, target in targets.items():
         seen = status.get(name)
         if seen is None or seen.where is None:
-            return f"telescope {name} can't tell where it points"
+            return f"telescope {name} does not report where it points"
         if seen.slewing:
             return f"telescope {name} still slews"
         off_deg = separation_deg(target, seen.where)
@@ -26,9 +26,19 @@ def astray(targets: Mapping[str, AltAz], status: Mapping[str, TelescopeStatus], 
     return None
 
 
+def unsteady(status: Mapping[str, TelescopeStatus]) -> str | None:
+    """Return, in words, why the telescopes can't be used where they are, or None if they can."""
+    for name, seen in status.items():
+        if seen.where is None:
+            return f"telescope {name} does not report where it points"
+        if seen.slewing:
+            return f"telescope {name} still slews"
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Slew to a named position; the telescopes that are there already do not move."""
+    """Slew to a named position. Telescopes that are already there do not move."""
 
     kind: ClassVar[str] = "point"
     position: str
@@ -41,7 +51,7 @@ class Point:
         """
         telescopes = instrument.devices.telescopes
         if telescopes is None:
-            raise StateError(f"{self.position!r} is asked for, but this observatory has no telescopes")
+            raise StateError(f"{self.position!r} is requested, but this observatory has no telescopes")
         targets = instrument.positions[self.position]
         await telescopes.goto(targets)
         problem = astray(targets, await telescopes.status(), instrument.tolerances.pointing_deg)
@@ -52,3 +62,19 @@ class Point:
         """Stop all motion."""
         if instrument.devices.telescopes is not None:
             await instrument.devices.telescopes.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Slew to the park position, after the last lamp is off."""
+
+    kind: ClassVar[str] = "park"
+    position: str
+
+    async def act(self, instrument: Instrument) -> None:
+        """Slew, then read back (as point does)."""
+        await Point(self.position).act(instrument)
+
+    async def clean_up(self, instrument: Instrument, *, again: bool) -> None:
+        """Stop all motion."""
+        await Point(self.position).clean_up(instrument, again=again)

@@ -1,33 +1,45 @@
-"""What every kind of state has: parameters (a frozen value), an expected duration, an action, its own clean-up."""
+"""Protocol of every kind of state: frozen parameters, an action, and its own clean-up."""
 
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Final, Literal, Protocol, runtime_checkable
 
 from safelight.states.exposure import TakenFrame
 from safelight.states.instrument import Instrument
 
-__all__ = ["Work"]
+__all__ = ["BLOCKED", "LAMPS", "SHUTTERS", "Deed", "Order", "Work"]
+
+Deed = Literal["shutters", "blocked", "lamps"]
+
+SHUTTERS: Final = "shutters"
+"""Every shutter is read back as closed, or the state fails."""
+BLOCKED: Final = "blocked"
+"""The source shutter of each lamp is read back as blocking, or the state fails."""
+LAMPS: Final = "lamps"
+"""Lamps may be lit."""
+
+Order = tuple[Deed, ...]
+"""Deeds of a state, from first to last."""
 
 
 @runtime_checkable
 class Work(Protocol):
-    """One thing that the instrument does; a frozen value, so that a graph can hold and hash it."""
+    """Action of the instrument. It is a frozen value, so that a graph can hold and hash it."""
 
     kind: ClassVar[str]
-    """The word for it in graphs, plans, deadlines and retries: `point`, `lamp-warmup`, ..."""
+    """Name in graphs, plans, deadlines and retries: `point`, `lamp-warmup`, ..."""
 
     async def act(self, instrument: Instrument) -> TakenFrame | None:
-        """Do it and read back that it is done; safe to call again after a failure.
+        """Do it and read back that it is done. It is safe to call again after a failure.
 
         Returns:
-            A frame, where one has come onto the disk.
+            A frame, if one was written to disk.
 
         Raises:
             DeviceError: if a device failed or its outcome is unknown.
-            StateError: if what was read back is not what was asked.
+            StateError: if the read-back state is not the requested one.
         """
 
     async def clean_up(self, instrument: Instrument, *, again: bool) -> TakenFrame | None:
-        """Leave the devices at rest after the action was cancelled or has failed; switches no lamp on.
+        """Leave the devices at rest after the action was cancelled or has failed. Switch no lamp on.
 
         Args:
             instrument: what the action acted on.

@@ -8,7 +8,7 @@ from typer.main import get_command
 
 from safelight.cli import app
 from safelight.devices import load_observatory
-from safelight.engine.plan import make_plan, site_of
+from safelight.engine.planning.plan import make_plan, site_of
 from safelight.sequences import load
 
 ROOT = Path(__file__).parent.parent

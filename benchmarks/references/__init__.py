@@ -1,1 +1,1 @@
-"""What safelight is measured beside: other engines, each in a process of its own, telling one JSON value on stdout."""
+"""Other engines that safelight is compared with, each in a process of its own that prints one JSON value."""

@@ -1,4 +1,4 @@
-"""Run a reference in a process of its own, and read what it tells."""
+"""Run a reference in a process of its own, and read what it prints."""
 
 import json
 import subprocess

@@ -1,8 +1,8 @@
-"""DBOS on SQLite: what a durable step costs, and how long a workflow with many finished steps takes to go on.
+"""DBOS on SQLite: what a durable step costs, and how long a workflow with many finished steps takes to continue.
 
 python -m benchmarks.references.dbos_steps steps N FOLDER [wal]      seconds per step
 python -m benchmarks.references.dbos_steps die-after N FOLDER        a workflow that is killed after N steps
-python -m benchmarks.references.dbos_steps recover N FOLDER          goes on; says when its next step begins
+python -m benchmarks.references.dbos_steps recover N FOLDER          continues; prints when its next step begins
 """
 
 import json

@@ -11,13 +11,15 @@ from safelight.devices.clu.telescopes import CluTelescopes
 from safelight.devices.errors import ObservatoryError
 
 if TYPE_CHECKING:
-    from safelight.devices.drivers import DeviceKind, Site
+    from pydantic import BaseModel
 
-__all__ = ["CluFibsel", "CluLamps", "CluSpectrographs", "CluTelescopes", "open_device"]
+    from safelight.devices.drivers import DeviceKind, DriverSite
+
+__all__ = ["CluFibsel", "CluLamps", "CluSpectrographs", "CluTelescopes", "driver_options", "open_device"]
 
 
-def open_device(kind: DeviceKind, site: Site) -> Any:
-    """The device of that kind; its connection is opened at the first verb, each device has one of its own.
+def open_device(kind: DeviceKind, site: DriverSite) -> Any:
+    """Return the device of that kind. Each device has its own connection, opened at the first verb.
 
     Raises:
         ObservatoryError: the document has no such device, or its options don't fit.
@@ -32,3 +34,16 @@ def open_device(kind: DeviceKind, site: Site) -> Any:
     if kind == "fibsel" and observatory.fibsel is not None:
         return CluFibsel(site, observatory.fibsel)
     raise ObservatoryError(f"the driver 'clu' has no {kind} for {observatory.name}")
+
+
+def driver_options(kind: DeviceKind) -> type[BaseModel] | None:
+    """Return the model of this driver's `options` for a kind of device, or None where it has none."""
+    from safelight.devices.clu import fibsel, lamps, spectrographs, telescopes  # noqa: PLC0415
+
+    models: dict[DeviceKind, type[BaseModel]] = {
+        "lamps": lamps._LampOptions,  # noqa: SLF001  # our own modules
+        "spectrographs": spectrographs._SpectrographOptions,  # noqa: SLF001
+        "telescopes": telescopes._TelescopeOptions,  # noqa: SLF001
+        "fibsel": fibsel._FibselOptions,  # noqa: SLF001
+    }
+    return models.get(kind)

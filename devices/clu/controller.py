@@ -1,4 +1,4 @@
-"""One spectrograph: its detector controller (an actor `lvmscp`) and its shutter (an actor `lvmieb`)."""
+"""Control of one spectrograph: its detector (an actor `lvmscp`) and its shutter (an actor `lvmieb`)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from safelight.devices.clu.words import as_json
+from safelight.devices.clu.protocol import as_json
 from safelight.devices.errors import DeviceError, DeviceFailed, DeviceUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from safelight.devices.clu.doors import Doors
     from safelight.devices.clu.link import Link, Pending
-    from safelight.devices.observatory import SpectrographsModel
+    from safelight.devices.observatory.observatory import SpectrographsModel
     from safelight.devices.protocols import ExposureOrder, Timekeeper
 
 __all__ = ["Activity", "Controller", "Overheard", "Shutter"]
@@ -23,18 +24,23 @@ Activity = Literal["idle", "integrating", "holding", "reading", "error", "unknow
 Shutter = Literal["open", "closed", "unknown"]
 
 _SETTLING_S = 0.3
-"""[assumed] What is added to the actors' own times before something counts as wrong, s."""
+"""[assumed] Margin on the actors' own times before a state counts as wrong, s."""
 
 _ABORT_S = 10.0
-"""[assumed] An abort closes the shutter first, with one more try after 3 s."""
+"""[assumed] Time limit of an abort, s. It closes the shutter first, with one more try after 3 s."""
+
+_RESETS = 4
+"""How often a reset is tried. An abort in the midst of a message of the actor's own may cost it its channel to the
+broker, and it hears nothing for some ten seconds (seen with lvmscp 0.10.8 and aiormq 7.2.4).
+"""
 
 _WRITING_S = 2.5
-"""[wire] An actor that is idle and writes nothing says so after 1 s."""
+"""[wire] Time limit for an actor to report that it writes nothing, s. It takes 1 s."""
 
 
 @dataclass(slots=True)
 class Overheard:
-    """What a box has told its detector's actor of the shutter, which that actor itself makes nothing of.
+    """Shutter positions that a box has reported to its detector's actor, which ignores them.
 
     Attributes:
         seen: each position, in order.
@@ -44,7 +50,7 @@ class Overheard:
     seen: list[Shutter] = field(default_factory=list)
 
     def hear(self, keywords: Mapping[str, Any]) -> None:
-        """Take a reply in."""
+        """Take in one reply."""
         told = keywords.get(f"{self.unit}_shutter")
         if told is not None:
             self.seen.append(_position(told))
@@ -52,14 +58,15 @@ class Overheard:
 
 @dataclass(frozen=True, slots=True)
 class Controller:
-    """One spectrograph.
+    """Controller of one spectrograph.
 
     Attributes:
         unit: its name (`sp1`).
         detector: the actor that integrates and reads out.
         box: the actor that moves the shutter.
-        look_every_s: how often it is looked at while it integrates, s.
-        overheard: the shutter's moves, as the two actors speak of them.
+        look_every_s: interval of its checks while it integrates, s.
+        overheard: the shutter's moves, as the two actors report them to each other.
+        doors: its Hartmann doors.
     """
 
     unit: str
@@ -70,6 +77,7 @@ class Controller:
     model: SpectrographsModel
     look_every_s: float
     overheard: Overheard
+    doors: Doors
 
     @property
     def device(self) -> str:
@@ -77,13 +85,15 @@ class Controller:
         return f"spectrographs.{self.unit}"
 
     async def expose(self, order: ExposureOrder, number: int) -> datetime:
-        """Integrate, and watch the shutter meanwhile; the actor itself says done with a shutter that never opened.
+        """Integrate, and check the shutter meanwhile.
+
+        The actor itself reports success with a shutter that never opened.
 
         Returns:
-            When it had ended, the shutter closed again; UTC.
+            Time at which it had ended and the shutter was closed, UTC.
 
         Raises:
-            DeviceError: the actor failed or vanished, somebody aborted, or the shutter is not as it should be.
+            DeviceError: the actor failed or vanished, the exposure was aborted, or shutter or doors were wrong.
         """
         words = (f"--{order.flavour}", "--no-readout", "-s", number, "--", f"{order.exposure_s:.3f}")
         began = self.clock.now()
@@ -99,13 +109,16 @@ class Controller:
                 due = self.clock.now() + self.look_every_s
             await pending.answer()
         ended = self.clock.utc()
-        # Short exposures are over before it is sure that the shutter must be open; none may have been moved at all.
+        # A short exposure may end before the shutter is certainly open, so it must at least have been seen to move.
         if order.opens_shutter and self.overheard.seen and "open" not in self.overheard.seen:
             raise DeviceFailed("its shutter did not open", device=self.device, verb="expose")
+        closed = await self.doors.closed() if order.opens_shutter else None
+        if closed is not None:
+            raise DeviceFailed(f"{closed}, after the exposure", device=self.device, verb="expose")
         return ended
 
     async def _watch(self, order: ExposureOrder, began: float, pending: Pending) -> None:
-        """Look; something wrong is looked at once more before it counts."""
+        """Check the exposure. A fault counts only if a second check confirms it."""
         if await self._wrong(order, began) is None:
             return
         await self.clock.sleep(_SETTLING_S)
@@ -114,26 +127,26 @@ class Controller:
             raise DeviceFailed(wrong, device=self.device, verb="expose")
 
     async def _wrong(self, order: ExposureOrder, began: float) -> str | None:
-        """Whether it still integrates, with the shutter as it should be; in words if not."""
+        """Return, in words, what is wrong with the running integration or its shutter, or None."""
         try:
             activity = await self._detector()
         except DeviceUnknown:
             return None
         except DeviceFailed as error:
             raise DeviceUnknown(
-                f"can't be asked any more while it integrates: {error.reason}", device=self.device, verb="expose"
+                f"does not answer any more while it integrates: {error.reason}", device=self.device, verb="expose"
             ) from error
         if activity in {"idle", "error"}:
             return f"does not integrate any more: it is {activity}"
         wanted: Shutter = "open" if order.opens_shutter else "closed"
         seen = await self.shutter()
-        # Only a look that was over before the shutter may close again proves anything.
+        # Only a check that ended before the shutter may close again proves anything.
         if seen == wanted or (order.opens_shutter and self.clock.now() - began > order.exposure_s - _SETTLING_S):
-            return None
+            return await self.doors.closed() if order.opens_shutter else None
         return f"its shutter is {seen} while it integrates, and should be {wanted}"
 
     async def read(self, header: Mapping[str, object]) -> None:
-        """Read out and write; returns when the files are written.
+        """Read out and write. Return when the files are written.
 
         Raises:
             DeviceError: nothing to read out, or no files.
@@ -145,7 +158,7 @@ class Controller:
             await pending.answer()
 
     async def abort(self) -> None:
-        """Stop whatever it does; the shutter is closed in any case, and whatever the detector's actor says."""
+        """Stop whatever it does. The shutter is closed even if the detector's actor fails."""
         failures: list[DeviceError] = []
         for step in (self._abort_detector, self.close_shutter, self.reset):
             try:
@@ -156,7 +169,11 @@ class Controller:
             raise failures[0]
 
     async def reset(self) -> None:
-        """Clear an error and a waiting charge."""
+        """Clear an error and a waiting charge. A reset whose answer is lost is repeated, which harms nothing."""
+        for _ in range(_RESETS - 1):
+            with suppress(DeviceUnknown):
+                await self._ask(self.detector, "reset")
+                return
         await self._ask(self.detector, "reset")
 
     async def close_shutter(self) -> None:
@@ -169,7 +186,7 @@ class Controller:
             raise DeviceFailed(f"its shutter does not close: it is {seen}", device=self.device, verb="abort")
 
     async def shutter(self) -> Shutter:
-        """The shutter, asked of its motor; unreadable is `unknown`."""
+        """Read the shutter from its motor. Unreadable is `unknown`."""
         try:
             answer = await self._ask(self.box, "shutter status", self.unit)
         except DeviceError:
@@ -177,10 +194,10 @@ class Controller:
         return _position(answer.get(f"{self.unit}_shutter"))
 
     async def activity(self, *, may_write: bool) -> Activity:
-        """What the detector does.
+        """Return what the detector is doing.
 
         Args:
-            may_write: a read-out was broken off by us: idle is only believed when the actor writes nothing.
+            may_write: whether we interrupted a readout. Then idle is believed only if the actor writes nothing.
         """
         try:
             activity = await self._detector()
@@ -191,7 +208,7 @@ class Controller:
         return activity
 
     async def _writes(self) -> bool:
-        """Whether the actor still writes files; its status says idle meanwhile."""
+        """Return whether the actor still writes files, while its status already says idle."""
         try:
             words = ("wait-until-idle", "--allow-errored")
             await self._ask(self.detector, *words, as_verb="status", deadline_s=_WRITING_S)
@@ -208,7 +225,7 @@ class Controller:
         return _activity(names)
 
     async def _abort_detector(self) -> None:
-        """An actor that exposes nothing refuses, which is as good."""
+        """Abort the exposure. An actor that exposes nothing refuses, which is as good."""
         with suppress(DeviceFailed):
             await self._ask(self.detector, "abort", "--reset", deadline_s=_ABORT_S)
 
@@ -219,14 +236,14 @@ class Controller:
 
 
 def _position(told: Any) -> Shutter:
-    """From what the box tells of a shutter."""
+    """Return the shutter's position from a reply of the box."""
     if not isinstance(told, dict) or told.get("invalid") or not isinstance(told.get("open"), bool):
         return "unknown"
     return "open" if told["open"] else "closed"
 
 
 def _activity(names: set[str]) -> Activity:
-    """From the controller's status bits."""
+    """Return the activity from the controller's status bits."""
     if names & {"ERROR", "POWERBAD", "POWEROFF"}:
         return "error"
     if "EXPOSING" in names:

@@ -1,4 +1,4 @@
-"""The fibre mask behind an actor of the kind `lvmtan` (`FibreSelector`)."""
+"""Fibre mask behind an actor of the kind `lvmtan` (`FibreSelector`)."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from safelight.devices.clu.link import Broker, Link
-from safelight.devices.options import read_options
+from safelight.devices.observatory.driver_options import read_options
 from safelight.devices.protocols import FibreStatus
 
 if TYPE_CHECKING:
-    from safelight.devices.drivers import Site
-    from safelight.devices.observatory import FibselModel
+    from safelight.devices.drivers import DriverSite
+    from safelight.devices.observatory.observatory import FibselModel
 
 __all__ = ["CluFibsel"]
 
 
-class _Options(BaseModel):
-    """The `options` of the fibre mask.
+class _FibselOptions(BaseModel):
+    """Model of the `options` of the fibre mask.
 
     Attributes:
-        cache_s: for how long the actor repeats a position without asking its motor, s; [wire] 2 s.
+        cache_s: time for which the actor repeats a status without asking its motor, s. lvmtan 0.3.6 does so for 1 s
+            (`statusCacheAge` of its worker), and a second is added for a motor that answers slowly.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,17 +33,17 @@ class _Options(BaseModel):
 
 
 class CluFibsel:
-    """The mask. Its actor answers with positions from a cache: what was read before a motion had ended is not true."""
+    """Mask whose actor answers from a cache, `Moving` included. A status from before the end of a motion is wrong."""
 
-    def __init__(self, site: Site, model: FibselModel) -> None:
-        self._options = read_options(_Options, model.options, "fibsel.options")
+    def __init__(self, site: DriverSite, model: FibselModel) -> None:
+        self._options = read_options(_FibselOptions, model.options, "fibsel.options")
         self._clock = site.clock
         self._link = Link(self._options.broker, site.clock)
-        # Nobody knows what moved before this process began.
+        # What moved before this process began is unknown.
         self._last_motion = site.clock.now()
 
     async def move(self, steps: int) -> None:
-        """Move; the position in its answer is the one of before, and is not looked at. Cancelled, it goes on."""
+        """Move. The position in the answer is the old one and is ignored. A cancelled move continues."""
         try:
             async with self._link.sent(
                 self._options.actor, "moveAbsolute", "--", steps, device="fibsel", as_verb="move", expires=True
@@ -52,12 +53,10 @@ class CluFibsel:
             self._last_motion = self._clock.now()
 
     async def status(self) -> FibreStatus:
-        """Where the mask is, once the cache has passed since it last moved."""
-        seen = await self._look()
-        if not seen.moving and self._stale_s > 0:
-            await self._clock.sleep(self._stale_s)
-            seen = await self._look()
-        return seen
+        """Read the position of the mask, after the cache of its last motion has expired."""
+        seen = await self._fresh_look()
+        # A motion that another program began may have ended since the actor read it.
+        return await self._fresh_look() if seen.moving else seen
 
     async def stop(self) -> None:
         """Stop the motor."""
@@ -65,16 +64,16 @@ class CluFibsel:
         self._last_motion = self._clock.now()
 
     async def close(self) -> None:
-        """Release the connection; moves nothing."""
+        """Release the connection. Moves nothing."""
         await self._link.close()
 
-    @property
-    def _stale_s(self) -> float:
-        return self._options.cache_s - (self._clock.now() - self._last_motion)
-
-    async def _look(self) -> FibreStatus:
+    async def _fresh_look(self) -> FibreStatus:
+        stale_s = self._options.cache_s - (self._clock.now() - self._last_motion)
+        if stale_s > 0:
+            await self._clock.sleep(stale_s)
         answer = await self._link.ask(self._options.actor, "status", device="fibsel")
-        moving = bool(answer.get("Moving"))
+        # An actor that can't reach its motor says "Unknown".
+        moving = answer.get("Moving") is True
         if moving:
             self._last_motion = self._clock.now()
         return FibreStatus(_steps(answer.get("Position")), moving)

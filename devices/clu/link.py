@@ -1,10 +1,10 @@
-"""The link to actors: commands and replies of the CLU protocol over RabbitMQ.
+"""Link to actors: commands and replies of the CLU protocol over RabbitMQ.
 
 A command goes to the topic exchange under `command.<actor>`; its replies come back under `reply.<commander>` into a
 queue of our own. Each command has three outcomes: done, failed, unknown. It is unknown when the deadline passes after
-it was sent, or when the connection is lost; it is then never sent again from here. A command expires in the broker
-with its deadline, so that an actor that comes back late does not obey a stale one; commands that darken do not expire:
-they wait in the queue behind whatever was sent before them.
+it was sent, or when the connection is lost. It is then never sent again from here. A command expires in the broker
+with its deadline, so that an actor that comes back late does not obey a stale one. Commands that switch lamps off do
+not expire: they wait in the queue behind everything that was sent before them.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from aio_pika import DeliveryMode, ExchangeType, Message
 from aio_pika.exceptions import AMQPError, DeliveryError
 from pydantic import Field
 
-from safelight.devices.clu.words import DONE, ENDINGS, Reply, UnspeakableError, command_string, complaint
+from safelight.devices.clu.protocol import DONE, ENDINGS, Reply, UnspeakableError, command_string, complaint
 from safelight.devices.errors import DeviceDisconnected, DeviceError, DeviceFailed, DeviceUnknown
-from safelight.devices.options import Login, Port, Wait
+from safelight.devices.observatory.driver_options import Login, Port, Wait
+from safelight.documents.errors import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
     from aio_pika.abc import AbstractConnection, AbstractExchange, AbstractIncomingMessage
 
@@ -35,14 +36,14 @@ if TYPE_CHECKING:
 __all__ = ["Broker", "Link", "Pending"]
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
-"""After a connection that could not be made, commands fail at once for so long: twice as long each time, s."""
+"""Time for which commands fail at once after a failed connection, s. It doubles each time, up to the second value."""
 
 _FAREWELL_S = 1.0
-"""How long a broker may take to say goodbye, s."""
+"""Time limit for closing a connection, s."""
 
 _FAREWELL_TURNS = 10
 
-# What these libraries would print is raised from here; without a handler of theirs it would come up twice.
+# The errors that these libraries log are raised from here, so their own log would repeat them.
 for _library in ("aio_pika", "aiormq"):
     logging.getLogger(_library).addHandler(logging.NullHandler())
 
@@ -50,11 +51,11 @@ _CONNECTION_ERRORS = (AMQPError, OSError, RuntimeError, asyncio.InvalidStateErro
 
 
 class Broker(Login):
-    """Where the broker is, and how patient we are.
+    """Address of the broker, and deadlines.
 
     Attributes:
-        deadline_s: how long a command that moves nothing may take, publishing and reply together, s;
-            [wire] a slow power switch says so after 4.9 s.
+        deadline_s: deadline of a command that moves nothing, publishing and reply together, s;
+            [wire] a slow power switch reports its timeout after 4.9 s.
         heartbeat_s: after two of these without a sign of life, the connection counts as lost, s.
     """
 
@@ -69,12 +70,15 @@ class Broker(Login):
 
 
 class Pending:
-    """A command that was sent; its replies as they come in.
+    """Command that was sent, with its replies as they come in.
 
     Attributes:
         ended: its last reply; fails when the connection is lost.
         replies: all of them so far.
+        wire: the connection by which it was sent.
     """
+
+    wire: _Wire
 
     def __init__(self, actor: str, device: str, verb: str) -> None:
         self.actor, self.device, self.verb = actor, device, verb
@@ -83,19 +87,19 @@ class Pending:
         self.replies: list[Reply] = []
 
     def hear(self, reply: Reply) -> None:
-        """Take a reply in."""
+        """Take in one reply."""
         self.replies.append(reply)
         if reply.code in ENDINGS and not self.ended.done():
             self.ended.set_result(reply)
 
     def lose(self, why: str) -> None:
-        """Nobody will hear of it any more."""
+        """End the command as lost: no reply can come any more."""
         if not self.ended.done():
             self.ended.set_exception(DeviceDisconnected(why, device=self.device, verb=self.verb))
-            self.ended.exception()  # seen: it is raised to whoever waits, and to nobody if nobody does
+            self.ended.exception()  # marked as retrieved: it is raised to a waiting caller, if there is one
 
     async def answer(self) -> dict[str, Any]:
-        """Every keyword that it replied, the last value of each, once it is done.
+        """Return every keyword of the replies, the last value of each, once the command is done.
 
         Raises:
             DeviceFailed: the actor says that it failed.
@@ -108,19 +112,19 @@ class Pending:
 
     @property
     def keywords(self) -> dict[str, Any]:
-        """Every keyword so far, the last value of each."""
+        """Every keyword so far, with its last value."""
         return {key: value for reply in self.replies for key, value in reply.keywords.items()}
 
 
 class _Connection(aio_pika.Connection):
-    """Closed by us alone: one that never came about has nothing to close, least of all when it is swept up."""
+    """Connection that is closed by us alone. One that was never opened has nothing to close in its finaliser."""
 
     def __del__(self) -> None:
-        """Leave the loop in peace."""
+        """Do nothing, where the library would schedule a close on a loop that may be gone."""
 
 
 class _Wire:
-    """One connection that works."""
+    """Open connection to the broker."""
 
     def __init__(self, connection: AbstractConnection, exchange: AbstractExchange) -> None:
         self.connection, self.exchange = connection, exchange
@@ -132,12 +136,13 @@ class _Wire:
 
 
 class Link:
-    """A connection to the broker, made at the first command and anew after it was lost.
+    """Connection to the broker, made at the first command and again after it was lost.
 
     Args:
-        broker: where and who.
+        broker: address and login.
         clock: all waiting goes through it.
-        overhear: commander -> told the keywords of every reply to its commands: what actors say to one another.
+        overhear: commander -> called with the keywords of every reply to its commands, also between other actors.
+        watch: actor -> called with the keywords of every reply of it, to any commander.
     """
 
     def __init__(
@@ -145,16 +150,20 @@ class Link:
         broker: Broker,
         clock: Timekeeper,
         overhear: Mapping[str, Callable[[Mapping[str, Any]], None]] | None = None,
+        watch: Mapping[str, Callable[[Mapping[str, Any]], None]] | None = None,
     ) -> None:
         self.broker = broker
         self._overhear = {f"reply.{commander}": hear for commander, hear in (overhear or {}).items()}
+        self._watch = {f".{actor}": hear for actor, hear in (watch or {}).items()}
         self._clock = clock
         self._name = f"safelight-{uuid.uuid4().hex[:12]}"
         self._wire: _Wire | None = None
         self._turn: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._pending: dict[str, Pending] = {}
         self._pause_s, self._not_before = _FIRST_PAUSE_S, -1.0
+        self._why = "no answer yet"
         self._farewells: set[asyncio.Task[None]] = set()
+        self._left: set[asyncio.Task[Any]] = set()
 
     async def ask(
         self,
@@ -166,19 +175,19 @@ class Link:
         deadline_s: float | None = None,
         expires: bool = True,
     ) -> dict[str, Any]:
-        """Send a command that moves nothing, and wait for its end; returns the keywords that it replied.
+        """Send a command that moves nothing, and wait for its end. Return the keywords of its replies.
 
         Args:
-            actor: whom to ask.
+            actor: name of the actor.
             verb: words of its grammar.
             arguments: each is one argument.
             device: its name in errors.
-            as_verb: the verb in errors, where it is not the actor's.
-            deadline_s: over publishing and reply, s; None: the broker's.
+            as_verb: the verb in errors, if it differs from the actor's.
+            deadline_s: for publishing and reply together, s; None: the broker's.
             expires: whether the broker drops it after its deadline.
 
         Raises:
-            DeviceFailed: the actor said so, or nothing was sent.
+            DeviceFailed: the actor reported it, or nothing was sent.
             DeviceUnknown: it was sent, and no answer came.
         """
         patience_s = deadline_s or self.broker.deadline_s
@@ -193,9 +202,9 @@ class Link:
                 return await pending.answer()
         except TimeoutError:
             if sent:
-                reason = f"{actor} gave no answer in {patience_s:g} s; read it back before you ask again"
+                reason = f"{actor} gave no answer in {patience_s:g} s; read it back before you repeat the command"
                 raise DeviceUnknown(reason, device=device, verb=name) from None
-            self._drop()
+            self._drop(self._wire)
             reason = f"the broker at {self._where} did not take the command in {patience_s:g} s"
             raise DeviceUnknown(reason, device=device, verb=name) from None
 
@@ -203,7 +212,7 @@ class Link:
     async def sent(
         self, actor: str, verb: str, *arguments: object, device: str, as_verb: str = "", expires: bool = False
     ) -> AsyncIterator[Pending]:
-        """A command that is on its way while the body runs; has no deadline of its own.
+        """Send a command that runs while the body runs. It has no deadline of its own.
 
         Raises:
             DeviceFailed: nothing was sent: no broker, or no such actor.
@@ -215,6 +224,7 @@ class Link:
         except UnspeakableError as error:
             raise DeviceFailed(str(error), device=device, verb=pending.verb) from error
         wire = await self._connected(pending)
+        pending.wire = wire
         self._pending[pending.id] = pending
         try:
             await self._publish(wire, pending, text, expires_s=self.broker.deadline_s if expires else None)
@@ -223,10 +233,12 @@ class Link:
             self._pending.pop(pending.id, None)
 
     async def close(self) -> None:
-        """Release the connection; whatever is under way becomes unknown."""
-        self._drop()
-        await asyncio.gather(*self._farewells, return_exceptions=True)
-        # The library's own tasks end a few turns of the loop after the connection.
+        """Release the connection. Every running command becomes unknown."""
+        self._drop(self._wire)
+        for publishing in self._left:
+            publishing.cancel()
+        await asyncio.gather(*self._farewells, *self._left, return_exceptions=True)
+        # The library's own tasks end a few cycles of the loop after the connection.
         for _ in range(_FAREWELL_TURNS):
             await self._clock.sleep(0)
 
@@ -251,15 +263,32 @@ class Link:
             },
         )
         try:
-            await wire.exchange.publish(message, routing_key=f"command.{pending.actor}", mandatory=True)
+            await self._to_the_end(
+                wire.exchange.publish(message, routing_key=f"command.{pending.actor}", mandatory=True)
+            )
         except DeliveryError as error:
             raise DeviceFailed(
                 f"no actor {pending.actor} is running; nothing was done", device=pending.device, verb=pending.verb
             ) from error
         except _CONNECTION_ERRORS as error:
-            self._drop()
-            reason = f"the connection to the broker at {self._where} was lost while the command was sent: {error}"
+            self._drop(wire)
+            lost = f"the connection to the broker at {self._where} was lost while the command was sent"
+            reason = f"{lost}; {quoted('aio-pika', error)}"
             raise DeviceDisconnected(reason, device=pending.device, verb=pending.verb) from error
+
+    async def _to_the_end(self, publishing: Coroutine[Any, Any, object]) -> None:
+        """Publish to the end, even if the caller is cancelled meanwhile.
+
+        If the broker returns a message for which no task waits any more, aiormq closes the channel, and every other
+        command with it.
+        """
+        task = asyncio.ensure_future(publishing)
+        try:
+            await asyncio.shield(task)
+        finally:
+            if not task.done():
+                self._left.add(task)
+                task.add_done_callback(self._left.discard)
 
     async def _connected(self, pending: Pending) -> _Wire:
         loop = asyncio.get_running_loop()
@@ -273,13 +302,14 @@ class Link:
     async def _connect(self, pending: Pending) -> _Wire:
         now = self._clock.now()
         if now < self._not_before:
-            raise self._unreachable(pending, f"tried {self._pause_s:g} s ago at the most")
+            raise self._unreachable(pending, f"{self._why} (tried less than {self._pause_s:g} s ago)")
         self._not_before = now + self._pause_s
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
         try:
             wire = await self._dial()
         except _CONNECTION_ERRORS as error:
-            raise self._unreachable(pending, str(error) or type(error).__name__) from error
+            self._why = quoted("aio-pika", str(error) or type(error).__name__)
+            raise self._unreachable(pending, self._why) from error
         self._pause_s, self._not_before = _FIRST_PAUSE_S, -1.0
         return wire
 
@@ -304,14 +334,16 @@ class Link:
             channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
             exchange = await channel.declare_exchange(broker.exchange, ExchangeType.TOPIC, auto_delete=True)
             queue = await channel.declare_queue(self._name, exclusive=True, auto_delete=True)
-            for key in (f"reply.{self._name}.#", *self._overhear):
+            watched = (f"reply.#{ending}" for ending in self._watch)
+            for key in (f"reply.{self._name}.#", *self._overhear, *watched):
                 await queue.bind(exchange, routing_key=key)
             await queue.consume(self._hear, no_ack=True)
         except BaseException:
             await self._hang_up(connection)
             raise
-        connection.close_callbacks.add(lambda *_: self._lose())
-        return _Wire(connection, exchange)
+        wire = _Wire(connection, exchange)
+        connection.close_callbacks.add(lambda *_: self._lose(wire))
+        return wire
 
     async def _hear(self, message: AbstractIncomingMessage) -> None:
         headers = message.headers
@@ -322,22 +354,28 @@ class Link:
         except ValueError:
             body = {}
         keywords = body if isinstance(body, dict) else {}
+        for ending, hear in self._watch.items():
+            # CLU names a commander after the client and the actor that it speaks to.
+            if str(message.routing_key).endswith(ending):
+                hear(keywords)
         if overhear is not None:
             overhear(keywords)
         elif pending is not None:
             pending.hear(Reply(str(headers.get("message_code")), keywords))
 
-    def _lose(self) -> None:
-        """The connection is gone: whoever waits is told at once."""
-        self._wire = None
-        for pending in list(self._pending.values()):
+    def _lose(self, wire: _Wire) -> None:
+        """Mark a connection as lost. Commands that wait for an answer fail at once."""
+        if self._wire is wire:
+            self._wire = None
+        for pending in [pending for pending in self._pending.values() if pending.wire is wire]:
             pending.lose(f"the connection to the broker at {self._where} was lost; the command may have been obeyed")
 
-    def _drop(self) -> None:
-        """Use this connection no more; a broker that does not answer is not waited for."""
-        wire, self._wire = self._wire, None
-        self._lose()
-        if wire is not None and wire.loop is asyncio.get_running_loop():
+    def _drop(self, wire: _Wire | None) -> None:
+        """Stop using this connection. A broker that does not answer is not waited for."""
+        if wire is None or wire is not self._wire:
+            return
+        self._lose(wire)
+        if wire.loop is asyncio.get_running_loop():
             farewell = asyncio.create_task(self._hang_up(wire.connection))
             self._farewells.add(farewell)
             farewell.add_done_callback(self._farewells.discard)

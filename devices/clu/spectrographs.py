@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from safelight.devices.clu.controller import Controller, Overheard
+from safelight.devices.clu.doors import Door, Doors, Wish, as_card
+from safelight.devices.clu.exposure_folder import ExposureFolder
 from safelight.devices.clu.link import Broker, Link
-from safelight.devices.clu.night import Night
-from safelight.devices.clu.together import all_of, each_of
-from safelight.devices.errors import DeviceFailed
-from safelight.devices.options import Wait, read_options
+from safelight.devices.errors import DeviceBusy, DeviceFailed
+from safelight.devices.observatory.driver_options import Wait, read_options
 from safelight.devices.protocols import ExposureOrder, SpectrographStatus
+from safelight.devices.together import each_of, together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
     from datetime import datetime
 
-    from safelight.devices.drivers import Site
+    from safelight.devices.drivers import DriverSite
 
 __all__ = ["CluSpectrographs"]
 
@@ -30,21 +31,23 @@ T = TypeVar("T")
 _TORN, _TORN_S = 20, 0.05
 
 _OLD_S = 60.0
-"""Files that have not changed for so long are not being written any more, s; clocks of two computers may differ."""
+"""Age after which an unchanged file counts as complete, s. It allows for a difference between two clocks."""
 
 _LONGEST = 68
-"""So many characters a text has room for in one card (FITS standard 4.0, section 4.2.1.1)."""
+"""Longest text in one card, characters (FITS standard 4.0, section 4.2.1.1)."""
 
 
-class _Options(BaseModel):
-    """The `options` of the spectrographs.
+class _SpectrographOptions(BaseModel):
+    """Model of the `options` of the spectrographs.
 
     Attributes:
         data_root: the actors' `files.data_dir`, as this computer sees it.
         counter: the file in it with the next exposure number.
         detectors: spectrograph -> the actor of its detectors (`lvmscp.<unit>`).
         boxes: spectrograph -> the actor of its shutter (`lvmieb.<unit>`).
-        look_every_s: how often shutter and detector are looked at during an integration, s.
+        look_every_s: interval at which shutter and detector are checked during an integration, s.
+        hartmann: `open` opens closed Hartmann doors before a frame with light, `demand` fails that frame, `ignore`
+            does not read them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,71 +58,80 @@ class _Options(BaseModel):
     detectors: dict[str, str] = Field(default_factory=dict)
     boxes: dict[str, str] = Field(default_factory=dict)
     look_every_s: Wait = 5.0
+    hartmann: Wish = "demand"
 
 
 class CluSpectrographs:
-    """All spectrographs, exposed together under one number; the actors' counter tells the numbers."""
+    """All spectrographs, exposed together under one number of the actors' counter."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: DriverSite) -> None:
         self._model = site.observatory.spectrographs
         self._lamps = {lamp: site.observatory.lamps.keyword(lamp) for lamp in site.observatory.lamps.units}
-        options = read_options(_Options, self._model.options, "spectrographs.options")
+        options = read_options(_SpectrographOptions, self._model.options, "spectrographs.options")
         self._clock = site.clock
-        self._night = Night(options.data_root.expanduser(), options.counter)
+        self._night = ExposureFolder(options.data_root.expanduser(), options.counter)
         actors = {
             unit: (options.detectors.get(unit, f"lvmscp.{unit}"), options.boxes.get(unit, f"lvmieb.{unit}"))
-            for unit in self._model.units
+            for unit in self._model.names
         }
         overheard = {unit: Overheard(unit) for unit in actors}
-        # This is how CLU names who commands: a detector's actor, and the box that it speaks to.
+        # CLU's name for this commander: a detector's actor, and the box that it speaks to.
         between = {f"{detector}.{box}": overheard[unit].hear for unit, (detector, box) in actors.items()}
         self._link = Link(options.broker, site.clock, between)
         self._units = {
             unit: Controller(
-                unit, detector, box, self._link, site.clock, self._model, options.look_every_s, overheard[unit]
+                unit,
+                detector,
+                box,
+                self._link,
+                site.clock,
+                self._model,
+                options.look_every_s,
+                overheard[unit],
+                Doors(unit, box, self._link, options.hartmann),
             )
             for unit, (detector, box) in actors.items()
         }
         self._exposing = False
-        # Whoever was here before may have left a read-out to its end.
+        # An earlier process may have left a readout running.
         self._may_write = True
         self._mine = -1
         self._ended: dict[str, datetime] = {}
+        self._doors: dict[str, dict[str, Door]] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The spectrographs, as the observatory document names them."""
-        return self._model.units
+        """Names of the spectrographs in the observatory document."""
+        return self._model.names
 
     @property
     def cameras(self) -> tuple[str, ...]:
         """Every camera of every spectrograph: b1, r1, z1, b2, ..."""
-        places = range(1, len(self.names) + 1)
-        return tuple(f"{camera}{place}" for place in places for camera in self._model.cameras)
+        return self._model.every_camera
 
     async def expose(self, order: ExposureOrder) -> int:
-        """Integrate with all; one that fails stops all. Cancelled, they go on until `abort`."""
+        """Integrate with all. The first failure is raised at once, and the others continue until `abort`.
+
+        Nothing slow is done here after a failure, because the caller has lamps to switch off first.
+        """
         if self._exposing:
             raise DeviceFailed("is integrating; one exposure at a time", device="spectrographs", verb="expose")
         self._exposing = True
         try:
             await self._require_idle()
+            self._doors = await self._require_doors(order)
             number = await self._last_no("expose") + 1
             self._mine, self._ended = number, {}
-            try:
-                ended = await all_of(unit.expose(order, number) for unit in self._units.values())
-            except Exception:
-                await self._give_up()
-                raise
+            ended = await together(*(unit.expose(order, number) for unit in self._units.values()))
             self._ended = dict(zip(self.names, ended, strict=True))
         finally:
             self._exposing = False
         return number
 
     async def read_out(self, header: Mapping[str, object], folder: Path) -> tuple[Path, ...]:
-        """Read out with all; the files stay where the actors write them, and are linked into the folder.
+        """Read out with all. The files stay where the actors write them, and are linked into the folder.
 
-        A broken-off read-out goes on in the actors; its files are found by `files_of`.
+        An interrupted readout continues in the actors. `files_of` finds its files.
         """
         number = await self._last_no("read_out")
         self._may_write = True
@@ -129,7 +141,7 @@ class CluSpectrographs:
         return tuple(links[camera] for camera in self.cameras if camera in links)
 
     def files_of(self, exposure_no: int, folder: Path) -> tuple[Path, ...]:
-        """The links in the folder; those that a broken-off read-out did not make are made."""
+        """Return the links in the folder. Links that an interrupted readout did not make are made."""
         links = self._night.linked(exposure_no, folder)
         if len(links) < len(self.cameras) and folder.is_dir():
             try:
@@ -139,7 +151,7 @@ class CluSpectrographs:
         return tuple(links[camera] for camera in self.cameras if camera in links)
 
     async def abort(self) -> None:
-        """Stop all, close all shutters and read them back, throw the charge away; nothing that fails stops the rest."""
+        """Stop all, close all shutters, read them back, and throw the charge away. A failure stops no other step."""
         self._may_write = False
         await each_of(unit.abort() for unit in self._units.values())
 
@@ -149,7 +161,7 @@ class CluSpectrographs:
         await each_of(unit.reset() for unit in self._units.values())
 
     async def status(self) -> Mapping[str, SpectrographStatus]:
-        """What each spectrograph does now: detector and shutter asked of different actors."""
+        """Return what each spectrograph does now. Detector and shutter are read from different actors."""
         number = await self._last_no("status")
         may_write = self._may_write and not await self._in_thread(partial(self._settled, number), "status")
         found = await each_of(self._status_of(unit, number, may_write=may_write) for unit in self._units.values())
@@ -158,56 +170,61 @@ class CluSpectrographs:
         return dict(zip(self.names, found, strict=True))
 
     async def close(self) -> None:
-        """Release the connection; stops nothing."""
+        """Release the connection. Stops nothing."""
         await self._link.close()
 
     def _settled(self, number: int) -> bool:
-        return self._night.settled(number, len(self.cameras), self._clock.utc().timestamp() - _OLD_S)
+        return self._night.settled(number, self.cameras, self._clock.utc().timestamp() - _OLD_S)
 
     async def _status_of(self, unit: Controller, number: int, *, may_write: bool) -> SpectrographStatus:
         activity, shutter = await each_of(_both(unit, may_write=may_write))
         if activity == "holding" and shutter == "open" and number != self._mine:
-            # The detector has counted its time; the actor that exposes has still to close the shutter.
+            # The detector's time is over, but its actor still has to close the shutter.
             activity = "integrating"
         return SpectrographStatus(activity, shutter, number)
 
     async def _require_idle(self) -> None:
-        """A second exposure would break the first, and leave the shutter open."""
+        """Refuse to start unless all are idle: a second exposure would break the first, and leave the shutter open."""
         for name, seen in (await self.status()).items():
             if seen.activity != "idle" or seen.shutter != "closed":
-                raise DeviceFailed(
+                busy = seen.activity in {"integrating", "holding", "reading"}
+                raise (DeviceBusy if busy else DeviceFailed)(
                     f"is {seen.activity} with its shutter {seen.shutter}, not idle; read it out, abort or reset first",
                     device=f"spectrographs.{name}",
                     verb="expose",
                 )
 
-    async def _give_up(self) -> None:
-        """After a failure: nobody integrates on with a shutter that nobody watches. The failure counts, not this."""
-        try:
-            await self.abort()
-        except Exception:  # noqa: BLE001 - the state that asked cleans up once more, and hears of it
-            return
+    async def _require_doors(self, order: ExposureOrder) -> dict[str, dict[str, Door]]:
+        """Require open Hartmann doors for a frame with light. Return how they were read."""
+        units = self._units.values()
+        found = await each_of(unit.doors.require_open() for unit in units) if order.opens_shutter else []
+        return dict(zip(self.names, found, strict=False))
 
     def _header(self, unit: Controller, header: Mapping[str, object], number: int) -> dict[str, object]:
-        """With what only the driver knows; a mapping under a camera's name is for that camera's file alone."""
+        """Return the header with the cards that only the driver knows.
+
+        A mapping under a camera's name is for that camera's file alone.
+        """
         cards: dict[str, object] = {
             key: list(value) if isinstance(value, tuple) else value for key, value in header.items()
         }
         cards["EXPNO"] = [number, "exposure number"]
         cards["LAMPS"] = [self._lit(header)[:_LONGEST], "lit, as read back before the exposure"]
+        doors = as_card(self._doors.get(unit.unit, {})) if number == self._mine else None
+        if doors is not None:
+            cards["HARTMANN"] = [doors, "Hartmann doors left, right; 0: open"]
         cards |= self._ending(unit, number)
-        place = self.names.index(unit.unit) + 1
-        for camera in (f"{name}{place}" for name in self._model.cameras):
+        for camera in self._model.cameras_of(unit.unit):
             cards[camera] = {"CAMERA": [camera, "camera"]}
         return cards
 
     def _lit(self, header: Mapping[str, object]) -> str:
-        """The lamps that the header calls lit. The actor puts what it has read itself into their own keywords."""
+        """Return the lamps that the header calls lit. Their own keywords get what the actor itself has read."""
         told = {key: value[0] if isinstance(value, tuple) else value for key, value in header.items()}
         return "+".join(lamp for lamp, keyword in self._lamps.items() if told.get(keyword) == "ON") or "none"
 
     def _ending(self, unit: Controller, number: int) -> dict[str, object]:
-        """When the integration ended: the actor itself would tell when it was asked to read out."""
+        """Return the end of the integration. The actor itself would give the time of the readout command."""
         ended = self._ended.get(unit.unit)
         if number == self._mine and ended is not None:
             return {"INTEND": [f"{ended:%Y-%m-%dT%H:%M:%S.%f}"[:-3], "End of the integration, shutter closed"]}
@@ -220,7 +237,7 @@ class CluSpectrographs:
         return cards
 
     async def _last_no(self, verb: str) -> int:
-        """The counter; the actors rewrite it in place, so that it may be met empty for a moment."""
+        """Return the counter. The actors rewrite it in place, so that it may be empty for a moment."""
         for _ in range(_TORN):
             number = await self._in_thread(self._count, verb)
             if number is not None:

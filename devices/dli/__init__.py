@@ -1,6 +1,6 @@
-"""A Digital Loggers power switch, spoken to directly by its REST API (the driver `dli`).
+"""Driver `dli`: a Digital Loggers power switch, used directly by its REST API.
 
-Usable as the only lamp driver, and as the second path to lamps that are normally switched by somebody else.
+Usable as the only lamp driver, and as the second path to lamps that another driver normally switches.
 """
 
 from __future__ import annotations
@@ -8,23 +8,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from safelight.devices.dli.lamps import DliLamps
-from safelight.devices.errors import ObservatoryError
+from safelight.devices.lamp_drivers import open_lamps_alone
 
 if TYPE_CHECKING:
-    from safelight.devices.drivers import DeviceKind, Site
+    from pydantic import BaseModel
 
-__all__ = ["DliLamps", "open_device"]
+    from safelight.devices.drivers import DeviceKind, DriverSite
+
+__all__ = ["DliLamps", "driver_options", "open_device"]
 
 
-def open_device(kind: DeviceKind, site: Site) -> Any:
-    """The lamps on that switch; the connection is opened at the first verb.
+def open_device(kind: DeviceKind, site: DriverSite) -> Any:
+    """Return the lamps on that switch. The connection is opened at the first verb.
 
     Raises:
         ObservatoryError: not lamps, or options that don't fit.
     """
-    if kind == "lamps":
-        return DliLamps(site, kind, site.observatory.lamps.options)
-    path = site.observatory.lamps.second_path
-    if kind == "second_lamps" and path is not None:
-        return DliLamps(site, kind, path.options)
-    raise ObservatoryError(f"the driver 'dli' switches lamps; it has no {kind}")
+    return open_lamps_alone("dli", DliLamps, kind, site)
+
+
+def driver_options(kind: DeviceKind) -> type[BaseModel] | None:
+    """Return the model of this driver's `options` for a kind of device, or None where it has none."""
+    from safelight.devices.dli.switch import DliOptions  # noqa: PLC0415
+
+    return DliOptions if kind in {"lamps", "second_lamps"} else None

@@ -1,4 +1,4 @@
-"""The wire: REST requests to a Digital Loggers switch (Web Power Switch Pro and relatives), with digest auth.
+"""REST requests to a Digital Loggers switch (Web Power Switch Pro and relatives), with digest authentication.
 
 `GET relay/outlets/` lists the outlets from number 1; `PUT relay/outlets/0/state/` with `value=true` switches the first.
 `PUT relay/outlets/=0,3/state/` switches several at once (a matrix URI). Every PUT needs the header `X-CSRF`.
@@ -13,25 +13,27 @@ import httpx
 from pydantic import Field
 
 from safelight.devices.errors import DeviceDisconnected, DeviceFailed, DeviceUnknown
-from safelight.devices.options import Login, Port, Wait
+from safelight.devices.observatory.driver_options import Login, Port, Wait
+from safelight.devices.unreachable import why_unreachable
+from safelight.documents.errors import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from safelight.devices.protocols import Timekeeper
 
-__all__ = ["DliOptions", "Outlet", "Switch"]
+__all__ = ["DliOptions", "DliSwitch", "Outlet"]
 
 Outlet = dict[str, Any]
 
 
 class DliOptions(Login):
-    """The `options` of the driver `dli`.
+    """Model of the `options` of the driver `dli`.
 
     Attributes:
         outlets: lamp -> the outlet's name as the switch has it, or its number as printed on the switch (from 1).
             A lamp that isn't named here is on the outlet of its own name.
-        deadline_s: how long one request may take, s; [assumed] LVM's actor gives its switch 3 s.
+        deadline_s: deadline of one request, s; [assumed] LVM's actor gives its switch 3 s.
     """
 
     port: Port = 80
@@ -42,11 +44,11 @@ class DliOptions(Login):
     deadline_s: Wait = 4.0
 
 
-class Switch:
-    """One switch; the connection is opened at the first request, and again after one that was lost.
+class DliSwitch:
+    """Connection to one switch, opened at the first request, and again after it was lost.
 
     Args:
-        options: where it is, and who we are.
+        options: its address and login.
         clock: all waiting goes through it.
         device: its name in errors.
     """
@@ -58,10 +60,10 @@ class Switch:
         self._client: httpx.AsyncClient | None = None
 
     async def outlets(self, verb: str) -> list[Outlet]:
-        """Every outlet, as the switch tells it now.
+        """Return every outlet, as the switch reports it now.
 
         Raises:
-            DeviceError: no answer, a refusal, or an answer that is no list of outlets.
+            DeviceError: no answer, a refusal, or an answer that is not a list of outlets.
         """
         answer = await self._send("GET", "relay/outlets/", verb)
         try:
@@ -69,7 +71,7 @@ class Switch:
             return [dict(outlet) for outlet in found]
         except (ValueError, TypeError) as error:
             raise DeviceUnknown(
-                f"answered with something that is no list of outlets: {answer.text[:80]!r}",
+                f"answered with something that is not a list of outlets: {answer.text[:80]!r}",
                 device=self._device,
                 verb=verb,
             ) from error
@@ -89,7 +91,7 @@ class Switch:
             )
 
     async def close(self) -> None:
-        """Release the connection; switches nothing."""
+        """Release the connection. Switches nothing."""
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
@@ -99,9 +101,9 @@ class Switch:
             async with self._clock.timeout(self._options.deadline_s):
                 answer = await self._open().request(method, path, data=form)
         except TimeoutError:
-            # The library closes the connection on which an answer is still due; requests on others go on.
+            # The library closes the connection on which an answer is still due. Requests on others continue.
             raise DeviceUnknown(
-                f"no answer in {self._options.deadline_s:g} s; read it back before you ask again",
+                f"no answer in {self._options.deadline_s:g} s; read it back before you repeat the command",
                 device=self._device,
                 verb=verb,
             ) from None
@@ -120,8 +122,9 @@ class Switch:
     def _lost(self, error: Exception, verb: str) -> DeviceFailed | DeviceDisconnected:
         where = f"{self._options.host}:{self._options.port}"
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.InvalidURL | httpx.UnsupportedProtocol):
-            return DeviceFailed(f"no switch at {where}: {error}", device=self._device, verb=verb)
-        reason = f"the connection to {where} was lost: {error or type(error).__name__}"
+            words = f"no switch answers at {where}: {why_unreachable(error)}"
+            return DeviceFailed(words, device=self._device, verb=verb)
+        reason = f"the connection to {where} was lost; {quoted('httpx', str(error) or type(error).__name__)}"
         return DeviceDisconnected(reason, device=self._device, verb=verb)
 
     def _open(self) -> httpx.AsyncClient:
@@ -140,7 +143,7 @@ class Switch:
 
 
 def _all_well(answer: httpx.Response) -> bool:
-    """Whether each part of a 207 answer is a success; parts may be plain values or carry a status."""
+    """Return whether each part of a 207 answer is a success. Parts are plain values or carry a status."""
     try:
         parts = answer.json()
     except ValueError:

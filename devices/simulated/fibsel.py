@@ -1,75 +1,80 @@
-"""The simulated fibre mask: a motor that takes its time, stops where it is, and outlives the process."""
+"""Simulated fibre mask: a motor with a finite speed, whose position outlives the process."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel, ConfigDict, Field
+
+from safelight.devices.observatory.driver_options import read_options
+from safelight.devices.observatory.parts import Steps
 from safelight.devices.protocols import FibreStatus
-from safelight.devices.simulated.line import Command, Line, Units
-from safelight.devices.simulated.statefile import CorruptStateError, StateFile
-from safelight.devices.simulated.track import Motion, Span, rests, trimmed
+from safelight.devices.simulated.device_line import Command, DeviceLine, Units
+from safelight.devices.simulated.motion import Motion, MotionFile, Span, rests
+from safelight.devices.simulated.state_file import CorruptStateError
 from safelight.devices.timing import move_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from safelight.devices.drivers import Site
-    from safelight.devices.observatory import FibselModel
+    from safelight.devices.drivers import DriverSite
+    from safelight.devices.observatory.observatory import FibselModel
 
-__all__ = ["Mask", "SimulatedFibsel"]
+__all__ = ["FibselOptions", "Mask", "SimulatedFibsel"]
 
 _UNITS = ("fibsel",)
+_PART = "motions"
+"""The only part in the file."""
+
+
+class FibselOptions(BaseModel):
+    """Model of the `options` of the mask: its position in motor steps in an instrument that was never moved."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home_steps: Steps = Field(0, description="position of the mask in an instrument that was never moved, motor steps")
 
 
 class Mask:
-    """The motor's file: where the mask is and was."""
+    """File of the motor: present and past positions of the mask."""
 
-    def __init__(self, site: Site, model: FibselModel) -> None:
+    def __init__(self, site: DriverSite, model: FibselModel) -> None:
         self.model = model
-        self._clock = site.clock
-        self._home = int(model.options.get("home_steps", 0))
-        self._file = StateFile(site.home / "simulated" / "fibsel.json", device="fibsel")
+        self._home = read_options(FibselOptions, model.options, "fibsel.options").home_steps
+        self._file = MotionFile(site, "fibsel", (_PART,))
 
     def now(self) -> float:
-        """Seconds of UTC."""
-        return self._clock.utc().timestamp()
+        """Return seconds of UTC."""
+        return self._file.now()
 
     def motions(self) -> list[Motion]:
-        """The motions of the mask.
+        """Return the motions of the mask.
 
         Raises:
             CorruptStateError: the file can't be understood.
         """
-        plain = self._file.read() or {}
-        try:
-            return [Motion.from_list(item) for item in plain.get("motions", [])]
-        except (AttributeError, TypeError) as error:
-            raise CorruptStateError(str(error)) from error
+        return self._file.motions()[_PART]
 
     def steps(self) -> int:
-        """Where the mask is; home where the file can't be understood."""
-        try:
-            motions = self.motions()
-        except CorruptStateError:
-            motions = []
+        """Return the position of the mask, or its home where the file can't be understood."""
+        motions = self._file.known()[_PART]
         return round(motions[-1].where(self.now())[0]) if motions else self._home
 
     def moving(self) -> bool:
-        """Whether the motor turns."""
+        """Return whether the motor turns."""
         motions = self.motions()
         return bool(motions) and motions[-1].moving(self.now())
 
     def edit(self, change: Callable[[list[Motion]], list[Motion]]) -> None:
-        """Change the motions; a file that can't be understood begins anew."""
-        with self._file.locked():
-            try:
-                motions = self.motions()
-            except CorruptStateError:
-                motions = []
-            self._file.write({"motions": trimmed(change(motions))})
+        """Change the motions. An unreadable file is replaced by an empty one."""
+        self._file.edit((_PART,), lambda _name, motions: change(motions))
+
+    def settle(self) -> None:
+        """Mark our ended moves as ended for every clock."""
+        self._file.settle((_PART,))
 
     def rests(self, steps: int, until: float) -> list[Span]:
-        """When the mask stood still on a fibre, up to the present."""
+        """Return the times at which the mask rested on a fibre, up to the present."""
         try:
             motions = self.motions()
         except CorruptStateError:
@@ -79,16 +84,16 @@ class Mask:
 
 
 class SimulatedFibsel:
-    """The simulated fibre mask (`FibreSelector`)."""
+    """Simulated fibre mask (`FibreSelector`)."""
 
-    def __init__(self, site: Site, model: FibselModel) -> None:
+    def __init__(self, site: DriverSite, model: FibselModel) -> None:
         self._mask = Mask(site, model)
-        self._line = Line("fibsel", (), site.faults, site.clock)
+        self._line = DeviceLine("fibsel", (), site.faults, site.clock)
         self._believed: int | None = None
         self._moved = False
 
     async def move(self, steps: int) -> None:
-        """Move to an absolute position; a cancelled move stops where it is."""
+        """Move to an absolute position. A cancelled move stops where it is."""
         self._believed = steps
         model = self._mask.model
         takes_s = move_s(self._mask.steps(), steps, model.steps_per_s, model.settle_s)
@@ -104,18 +109,17 @@ class SimulatedFibsel:
         )
 
     async def status(self) -> FibreStatus:
-        """Where the mask is now, read from the file."""
+        """Return the position of the mask now, read from the file."""
         return await self._line.send(Command("status", _UNITS, self._mask.model.status_s, self._answer))
 
     async def stop(self) -> None:
-        """Stop the motor, at once."""
+        """Stop the motor immediately."""
         await self._line.send(Command("stop", _UNITS, 0.0, lambda _obey, _lie: None, begin=self._halt))
 
     async def close(self) -> None:
-        """Leave our own moves that are over as over, also for a process whose clock is behind this one's."""
+        """Mark our ended moves as ended, also for a process whose clock is behind this one's."""
         if self._moved:
-            now = self._mask.now()
-            self._mask.edit(lambda motions: [m.settled(now) for m in motions[-1:]])
+            self._mask.settle()
 
     def _depart(self, units: Units, steps: int, takes_s: float) -> None:
         if units and takes_s > 0:

@@ -1,6 +1,6 @@
 """The journal's tables, from the engine's."""
 
-from safelight.engine import tables
+from safelight.engine.records import tables
 from tables.cells import code, table
 
 __all__ = ["journal_table"]

@@ -81,9 +81,11 @@ def _common() -> list[Parameter]:
 
 def _commands() -> Iterator[tuple[str, Callable[..., Any]]]:
     groups = {group.name: group.typer_instance for group in app.registered_groups}
-    for command in app.registered_commands:
+    for command in (one for one in app.registered_commands if not one.hidden):
         yield _named(command), command.callback
     for name, group in groups.items():
+        if group.registered_callback and group.registered_callback.invoke_without_command is True:
+            yield str(name), group.registered_callback.callback
         for command in group.registered_commands:
             yield f"{name} {_named(command)}", command.callback
 
@@ -95,7 +97,8 @@ def _named(command: Any) -> str:
 def _parameters(function: Callable[..., Any]) -> list[Parameter]:
     signature = inspect.signature(function, eval_str=True)
     found = signature.parameters.values()
-    return [_parameter(one) for one in found if not get_args(one.annotation)[1].hidden]
+    options = (one for one in found if get_args(one.annotation))  # the context is none
+    return [_parameter(one) for one in options if not get_args(one.annotation)[1].hidden]
 
 
 def _parameter(one: inspect.Parameter) -> Parameter:

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from safelight.sequences.schema import schema
+from safelight.sequences.fields import LONGEST_S
+from safelight.sequences.json_schema import schema
 from tables.cells import code, table
 
 __all__ = ["document_table"]
@@ -15,15 +16,24 @@ _LINKS = {
     "Darks": "[darks](#darks)",
     "Fibsel": "[a mapping](#fibsel)",
     "Choice": "[a choice](#a-choice)",
+    "Counts": "[counts](#counts)",
+    "Steady": "[until steady](#until-steady)",
     "LampSettings": "[settings](#settings-of-lamps)",
     "Block": "[blocks](#blocks)",
+    "BiasKeys": "[keys](#keys-of-every-step)",
+    "DarkKeys": "[keys](#keys-of-every-step)",
 }
+_STEP_KEYS = ("label", "header", "position", "setup", "spectrographs", "cameras", "for", "repeat")
 
 
 def document_table(part: str) -> str:
     """The keys of one part of the document; of the document itself where no part is named."""
-    node = _SCHEMA["$defs"][part] if part else _SCHEMA
+    node = _SCHEMA["$defs"]["LampStep" if part == "StepKeys" else part] if part else _SCHEMA
     inherited = _SCHEMA["$defs"]["LampSettings"]["properties"] if part == "Block" else {}
+    if part == "StepKeys":
+        inherited = [key for key in node["properties"] if key not in _STEP_KEYS]
+    elif part.endswith("Step"):
+        inherited = _STEP_KEYS
     rows = (
         (code(key), _value(one), *_meaning(one, required=key in node.get("required", ())))
         for key, one in node["properties"].items()
@@ -59,14 +69,19 @@ def _value(node: Mapping[str, Any]) -> str:
     if either:
         *first, last = map(_value, either)
         return f"{', '.join(first)}{',' if ',' in first[-1] else ''} or {last}"
+    if "const" in node:
+        return code(node["const"])
     if "enum" in node:
         return ", ".join(map(code, node["enum"]))
     return _KINDS[node["type"]](node)
 
 
 def _number(node: Mapping[str, Any]) -> str:
+    if node["maximum"] == 100:  # noqa: PLR2004 - percent
+        return "percent above 0, at most 100"
     low = "above 0" if "exclusiveMinimum" in node else f"at least {node['minimum']}"
-    return f"seconds {low}, at most {node['maximum']:,}"
+    what = "seconds" if node["maximum"] == LONGEST_S else "number"
+    return f"{what} {low}, at most {node['maximum']:,.9g}"
 
 
 def _whole(node: Mapping[str, Any]) -> str:
@@ -78,7 +93,9 @@ def _text(node: Mapping[str, Any]) -> str:
 
 
 def _list(node: Mapping[str, Any]) -> str:
-    of = node["items"]
+    of = node.get("items", {"type": "string"})
+    if "oneOf" in of:
+        return "list of [steps](#steps)"
     return _LINKS["Block"].join(("list of ", "")) if "$ref" in of else f"list of {_many(of)}"
 
 
@@ -87,7 +104,17 @@ def _many(node: Mapping[str, Any]) -> str:
 
 
 def _mapping(node: Mapping[str, Any]) -> str:
-    inside = node["additionalProperties"]
+    inside = node.get("additionalProperties", {})
+    if node.get("required") == ["match"]:
+        return "`{match: PATTERN}`"
+    if inside is False:
+        return f"mapping with {' and '.join(map(code, node['properties']))} in seconds"
+    if inside.get("type") == "string":
+        return "mapping of selector to position"
+    if inside.get("type") == "number":
+        return f"mapping of {node.get('propertyNames', {}).get('title', 'camera')} to seconds"
+    if "anyOf" in inside:
+        return "mapping of name to list"
     return f"mapping of lamp to {_value(inside)}" if "$ref" in inside else "mapping of keyword to text, number or flag"
 
 

@@ -18,14 +18,15 @@ __all__ = ["names_of"]
 
 _WIDE = 100
 _PAGES = {
+    "safelight.sequences.parts": "Its keys are in [the sequence document](document.md).",
     "safelight.sequences.model": "Its keys are in [the sequence document](document.md).",
-    "safelight.devices.observatory": "Its keys are in [the observatory document](configuration.md).",
+    "safelight.devices.observatory.observatory": "Its keys are in [the observatory document](configuration.md).",
 }
 
 
 def names_of(room: str) -> str:
-    """A section for each name of `safelight.<room>.__all__`."""
-    module = import_module(f"safelight.{room}")
+    """Make a section for each public name of a package; without a name, of `safelight` itself."""
+    module = import_module(f"safelight.{room}" if room else "safelight")
     return "\n\n".join(_section(module, name) for name in module.__all__)
 
 
@@ -41,7 +42,7 @@ def _section(module: Any, name: str) -> str:
 
 def _of_class(found: type) -> Iterator[str]:
     """What a class is made of."""
-    bases = [base.__name__ for base in found.__bases__ if base.__name__ not in ("object", "_Part", "Part")]
+    bases = [base.__name__ for base in found.__bases__ if base.__name__ not in ("object", "_Part", "Part", "Grown")]
     yield _code(f"class {found.__name__}" + (f"({', '.join(bases)})" if bases else ""))
     fields = () if not dataclasses.is_dataclass(found) else dataclasses.fields(found)
     types = {field.name: _typed(field.type) for field in fields if not field.name.startswith("_")}
@@ -125,8 +126,10 @@ def _code(words: str) -> str:
 
 def _told(module: Any, name: str) -> str:
     """The sentence that stands below a value, in whichever file of the room defines it."""
-    for file in sorted(Path(module.__file__).parent.glob("*.py")):
-        found = re.search(rf'^{name} = .*?\n"""(.*?)"""$', file.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    for file in sorted(Path(module.__file__).parent.rglob("*.py")):
+        found = re.search(
+            rf'^{name}(?:: [^=\n]+)? = .*?\n"""(.*?)"""$', file.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+        )
         if found:
             return " ".join(found[1].split())
     raise LookupError(f"{name} has no docstring")

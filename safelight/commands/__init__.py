@@ -1,1 +1,1 @@
-"""The commands, a file for each or for a few that belong together."""
+"""Commands, one file for each or for a few related ones."""

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from safelight.commands.options import Home, JournalUrl, NoOverlap, NoPoint, ObservatoryName, Park
+from safelight.commands.options import Detail, Home, JournalUrl, NoOverlap, NoPoint, ObservatoryName, Park
 
 if TYPE_CHECKING:
     from safelight.engine import Plan
-    from safelight.engine.drawing import Mark
+    from safelight.show.drawing import Mark
 
-__all__ = ["Detail", "Format", "Layout", "Theme", "graph"]
+__all__ = ["Detail", "GraphFormat", "GraphLayout", "Theme", "graph"]
 
 
-class Format(StrEnum):
-    """What a graph can be written as."""
+class GraphFormat(StrEnum):
+    """Format of a graph."""
 
     MERMAID = "mermaid"
     DOT = "dot"
@@ -27,54 +27,61 @@ class Format(StrEnum):
     PROMELA = "promela"
 
 
-class Detail(StrEnum):
-    """How much of it."""
-
-    STATES = "states"
-    BLOCKS = "blocks"
-
-
 class Theme(StrEnum):
-    """What a picture is to be looked at on."""
+    """Background for a picture."""
 
     AUTO = "auto"
     LIGHT = "light"
     DARK = "dark"
 
 
-class Layout(StrEnum):
-    """Who lays out a picture."""
+class GraphLayout(StrEnum):
+    """Layout program for a picture."""
 
     OURS = "ours"
     GRAPHVIZ = "graphviz"
 
 
-_SUFFIXES = {".svg": Format.SVG, ".png": Format.PNG, ".dot": Format.DOT, ".gv": Format.DOT, ".mmd": Format.MERMAID}
-_SUFFIXES |= {".json": Format.JSON, ".scxml": Format.SCXML, ".pml": Format.PROMELA}
+_SUFFIXES = {
+    ".svg": GraphFormat.SVG,
+    ".png": GraphFormat.PNG,
+    ".dot": GraphFormat.DOT,
+    ".gv": GraphFormat.DOT,
+    ".mmd": GraphFormat.MERMAID,
+}
+_SUFFIXES |= {".json": GraphFormat.JSON, ".scxml": GraphFormat.SCXML, ".pml": GraphFormat.PROMELA}
 
 TheSequence = Annotated[
-    str | None, typer.Argument(show_default=False, help="A sequence of the library, or a file (YAML, JSON).")
+    str | None,
+    typer.Argument(metavar="SEQUENCE", show_default=False, help="A sequence by its name, or a file (YAML, JSON)."),
 ]
 TheFormat = Annotated[
-    Format | None,
+    GraphFormat | None,
     typer.Option(
         "--format",
         show_default=False,
-        help="SVG and PNG are pictures, mermaid and dot drawings, JSON and SCXML for programs, Promela for SPIN. "
-        "Default: as FILE ends, or mermaid.",
+        help="SVG and PNG are pictures, mermaid and dot drawings, JSON and SCXML for programs, Promela for SPIN.  "
+        "[default: as FILE ends, or mermaid]",
     ),
 ]
 Output = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", metavar="FILE", show_default=False, help="Where it is written. Default: standard output."
+        "-o", "--output", metavar="FILE", show_default=False, help="Where it is written.  [default: standard output]"
     ),
 ]
 TheDetail = Annotated[
     Detail, typer.Option("--detail", help="Every state, or one box for each lamp, the biases and the darks.")
 ]
 ThePast = Annotated[
-    str | None, typer.Option("--run", metavar="RUN", show_default=False, help="Colour what happened in this run.")
+    str | None,
+    typer.Option(
+        "--run",
+        metavar="RUN",
+        show_default=False,
+        help="Colour what happened in this run: its id, the beginning of it, or `last`. At the end of the command line "
+        "RUN may be left out: the newest.",
+    ),
 ]
 TheSegment = Annotated[
     int | None,
@@ -87,12 +94,19 @@ TheSegment = Annotated[
     ),
 ]
 TheRest = Annotated[
-    str | None, typer.Option("--rest", metavar="RUN", show_default=False, help="Draw what a resume would do.")
+    str | None,
+    typer.Option(
+        "--rest",
+        metavar="RUN",
+        show_default=False,
+        help="Draw what a resume of this run would do: its id, the beginning of it, or `last`.",
+    ),
 ]
 TheTheme = Annotated[Theme, typer.Option("--theme", help="Of SVG and PNG; auto: as the reader's screen is.")]
 
 TheLayout = Annotated[
-    Layout, typer.Option("--layout", help="Who lays out an SVG or PNG: we, or Graphviz's `dot` where it is installed.")
+    GraphLayout,
+    typer.Option("--layout", help="Who lays out an SVG or PNG: we, or Graphviz's `dot` where it is installed."),
 ]
 
 
@@ -106,27 +120,28 @@ def graph(
     segment: TheSegment = None,
     rest: TheRest = None,
     theme: TheTheme = Theme.AUTO,
-    layout: TheLayout = Layout.OURS,
-    observatory: ObservatoryName = "simulated",
+    layout: TheLayout = GraphLayout.OURS,
+    observatory: ObservatoryName = None,
     home: Home = None,
     journal: JournalUrl = None,
     no_overlap: NoOverlap = False,
     park: Park = False,
     no_point: NoPoint = False,
 ) -> None:
-    """Draw the state graph of a sequence, of what happened in a run, or of what is left of it."""
-    from safelight.commands.sheets import as_it_ends, write_sheet  # noqa: PLC0415 - a command pays for what it uses
+    """Draw the state graph of a sequence, of an executed run, or of the rest of a run."""
+    from safelight.commands.manual_options import the_observatory  # noqa: PLC0415 - a command pays for what it uses
+    from safelight.commands.output_files import as_it_ends, write_sheet  # noqa: PLC0415
     from safelight.engine import Request, plan_of  # noqa: PLC0415
     from safelight.engine.errors import DrawingError  # noqa: PLC0415
 
     if sum(one is not None for one in (sequence, run, rest)) != 1:
-        raise DrawingError("say one of: a SEQUENCE, --run RUN, --rest RUN")
+        raise DrawingError("expected one of: a SEQUENCE, --run RUN, --rest RUN")
     if segment is not None and run is None:
         raise DrawingError("--segment N goes with --run RUN: it is a part of what happened")
-    chosen = form or as_it_ends(output, _SUFFIXES, Format.MERMAID)
+    chosen = form or as_it_ends(output, _SUFFIXES, GraphFormat.MERMAID)
     picture = chosen
-    if layout is Layout.GRAPHVIZ and chosen in (Format.SVG, Format.PNG):
-        chosen = Format.DOT
+    if layout is GraphLayout.GRAPHVIZ and chosen in (GraphFormat.SVG, GraphFormat.PNG):
+        chosen = GraphFormat.DOT
     look: tuple[Literal["states", "blocks"], Literal["auto", "light", "dark"]] = (detail.value, theme.value)
     if run is not None:
         drawn = _of_run(run, segment, home, journal, chosen, *look)
@@ -136,7 +151,7 @@ def graph(
     else:
         request = Request(
             sequence=sequence or "",
-            observatory=observatory,
+            observatory=the_observatory(observatory, home),
             overlap=False if no_overlap else None,
             point=not no_point,
             park_after=True if park else None,
@@ -147,51 +162,52 @@ def graph(
     write_sheet(drawn, output)
 
 
-def _by_graphviz(text: str | bytes, picture: Format) -> str | bytes:
-    from safelight.engine.drawing.graphviz import laid_out  # noqa: PLC0415
+def _by_graphviz(text: str | bytes, picture: GraphFormat) -> str | bytes:
+    from safelight.show.drawing.graphviz import laid_out  # noqa: PLC0415
 
-    drawn = laid_out(str(text), "svg" if picture is Format.SVG else "png")
-    return drawn.decode() if picture is Format.SVG else drawn
+    drawn = laid_out(str(text), "svg" if picture is GraphFormat.SVG else "png")
+    return drawn.decode() if picture is GraphFormat.SVG else drawn
 
 
 def _of_plan(
     plan: "Plan",
-    form: Format,
+    form: GraphFormat,
     detail: Literal["states", "blocks"],
     theme: Literal["auto", "light", "dark"],
     heading: str = "",
 ) -> str | bytes:
-    from safelight.engine.drawing import picture_of_plan  # noqa: PLC0415
+    from safelight.show.drawing import picture_of_plan  # noqa: PLC0415
 
-    if form in (Format.SVG, Format.PNG):
+    if form in (GraphFormat.SVG, GraphFormat.PNG):
         picture = picture_of_plan(plan, detail, theme, heading)
-        return picture.svg if form is Format.SVG else picture.png()
+        return picture.svg if form is GraphFormat.SVG else picture.png()
     return _text(plan, form, detail)
 
 
 def _text(
-    plan: "Plan", form: Format, detail: Literal["states", "blocks"], marks: "dict[str, Mark] | None" = None
+    plan: "Plan", form: GraphFormat, detail: Literal["states", "blocks"], marks: "dict[str, Mark] | None" = None
 ) -> str:
-    from safelight.engine.drawing import (  # noqa: PLC0415
-        dot,
+    from safelight.engine.errors import DrawingError  # noqa: PLC0415
+    from safelight.show.drawing import (  # noqa: PLC0415
         folded_as,
         marks_of_folded,
-        mermaid,
-        plain_json,
-        promela,
-        scxml,
+        to_dot,
+        to_json,
+        to_mermaid,
+        to_promela,
+        to_scxml,
     )
-    from safelight.engine.errors import DrawingError  # noqa: PLC0415
 
-    if form in (Format.MERMAID, Format.DOT):
+    if form in (GraphFormat.MERMAID, GraphFormat.DOT):
         folded = folded_as(plan.graph, detail)
         told = None if marks is None else marks_of_folded(folded, marks)
-        return (mermaid if form is Format.MERMAID else dot)(folded.graph, told)
+        return (to_mermaid if form is GraphFormat.MERMAID else to_dot)(folded.graph, told)
     if marks is not None or detail == "blocks":
         raise DrawingError(f"{form} is for programs: it has every state, and no history; leave out --run and --detail")
-    if form is Format.PROMELA:
-        return promela(plan.graph, tuple(plan.observatory.lamps.units))
-    return (plain_json if form is Format.JSON else scxml)(plan.graph)
+    if form is GraphFormat.PROMELA:
+        lamps = plan.observatory.lamps
+        return to_promela(plan.graph, tuple(lamps.units), lamps.exclusive, plan.observatory.shields)
+    return (to_json if form is GraphFormat.JSON else to_scxml)(plan.graph)
 
 
 def _of_run(
@@ -199,19 +215,23 @@ def _of_run(
     segment: int | None,
     home: Path | None,
     journal: str | None,
-    form: Format,
+    form: GraphFormat,
     detail: Literal["states", "blocks"],
     theme: Literal["auto", "light", "dark"],
 ) -> str | bytes:
-    from safelight.commands.journals import opened  # noqa: PLC0415
-    from safelight.engine.chronicle import chronicle  # noqa: PLC0415
-    from safelight.engine.report.pinned import pinned_plan  # noqa: PLC0415
-    from safelight.engine.report.segments import only_segment, segment_plan  # noqa: PLC0415
-    from safelight.engine.report.walked import marks_of, picture_of_chronicle, picture_of_segment  # noqa: PLC0415
+    from safelight.commands.open_journal import opened  # noqa: PLC0415
+    from safelight.engine.records.run_list import find_run  # noqa: PLC0415
+    from safelight.show.history.recorded_plan import (  # noqa: PLC0415
+        only_segment,
+        pinned_plan,
+        segment_plan,
+    )
+    from safelight.show.history.run_history import read_history  # noqa: PLC0415
+    from safelight.show.report.executed_graph import marks_of, picture_of_history, picture_of_segment  # noqa: PLC0415
 
     with opened(home, journal) as book:
-        told = chronicle(book, run)
-    drawing = form in (Format.SVG, Format.PNG)
+        told = read_history(book, find_run(book, run))
+    drawing = form in (GraphFormat.SVG, GraphFormat.PNG)
     if segment is not None:
         alone = only_segment(told, segment)
         if not drawing:
@@ -221,18 +241,18 @@ def _of_run(
         plan = pinned_plan(told.page)
         if not drawing:
             return _text(plan, form, detail, marks_of(told))
-        picture = picture_of_chronicle(told, plan, detail, theme)
-    return picture.svg if form is Format.SVG else picture.png()
+        picture = picture_of_history(told, plan, detail, theme)
+    return picture.svg if form is GraphFormat.SVG else picture.png()
 
 
 def _rest(run: str, home: Path | None, journal: str | None) -> "Plan":
-    from safelight.commands.journals import opened  # noqa: PLC0415
+    from safelight.commands.open_journal import opened  # noqa: PLC0415
+    from safelight.commands.output import tell  # noqa: PLC0415
     from safelight.engine.errors import RunRefused  # noqa: PLC0415
-    from safelight.engine.resume import ResumeRequest, rest_of  # noqa: PLC0415
-    from safelight.speech import tell  # noqa: PLC0415
+    from safelight.engine.resume.resumption import ResumeRequest, remaining_of  # noqa: PLC0415
 
     with opened(home, journal) as book:
-        found = rest_of(book, ResumeRequest(run=run, home=home, journal=journal))
+        found = remaining_of(book, ResumeRequest(run=run, home=home, journal=journal))
     if found.nothing_to_do:
         raise RunRefused(f"nothing to resume: run {run} is done")
     for note in found.notes:

@@ -1,71 +1,80 @@
 """`safelight sequences` and `safelight schema`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from safelight.commands.options import AsJson, ObservatoryName
 
 if TYPE_CHECKING:
-    from safelight.engine import Plan
+    from safelight.engine.planning.offers import Offer
 
 __all__ = ["schema", "sequences"]
 
+OfObservatory = Annotated[
+    bool, typer.Option("--observatory", help="Of observatory documents, with the options of every driver.")
+]
 
-def sequences(*, observatory: ObservatoryName = "simulated", as_json: AsJson = False) -> None:
-    """List the library of ready sequences, with what each takes on this observatory."""
-    from safelight.devices import load_observatory  # noqa: PLC0415 - a command pays for what it uses
-    from safelight.sequences import library_names  # noqa: PLC0415
-    from safelight.speech import put_json  # noqa: PLC0415
 
-    load_observatory(observatory)  # what is wrong with it is told once, not for each sequence
-    found = [_entry(name, observatory) for name in library_names()]
+Everything = Annotated[
+    bool, typer.Option("--all", help="Also list sequences of the library that can't be run here, and why.")
+]
+
+
+def sequences(*, observatory: ObservatoryName = None, everything: Everything = False, as_json: AsJson = False) -> None:
+    """List the sequences that can be run here: the site's own ones first, then those of the library."""
+    from safelight.commands.manual_options import the_observatory  # noqa: PLC0415 - a command pays for what it uses
+    from safelight.commands.output import put_json  # noqa: PLC0415
+    from safelight.engine.planning.offers import offers_of  # noqa: PLC0415
+
+    found = offers_of(the_observatory(observatory))
     if as_json:
-        put_json({"sequences": found})
+        put_json({"sequences": [offer.as_json() for offer in found]})
     else:
-        _show(found)
+        _show(found, everything=everything)
 
 
-def _entry(name: str, observatory: str) -> dict[str, Any]:
-    """One sequence; with what hinders it where it can't be run at this observatory."""
-    from safelight import SafelightError  # noqa: PLC0415
-    from safelight.engine import Request, plan_of  # noqa: PLC0415
-
-    try:
-        plan: Plan = plan_of(Request(sequence=name, observatory=observatory))
-    except SafelightError as error:
-        return {"name": name, "error": str(error)}
-    return {
-        "name": name,
-        "description": plan.document.spec.description or "",
-        "frames": len(plan.expansion.frames),
-        "total_s": round(plan.total_s, 3),
-        "lamps": list(plan.schedule.lamp_on_s),
-    }
-
-
-def _show(found: list[dict[str, Any]]) -> None:
-    from rich import box  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+def _show(found: "list[Offer]", *, everything: bool) -> None:
     from rich.text import Text  # noqa: PLC0415
 
-    from safelight.engine.console import SafeConsole  # noqa: PLC0415
-    from safelight.engine.wording import clock_face  # noqa: PLC0415
+    from safelight.commands.output import tell  # noqa: PLC0415
+    from safelight.commands.tables import paper, table  # noqa: PLC0415
+    from safelight.text import clock_face  # noqa: PLC0415
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("sequence", no_wrap=True, style="bold")
-    table.add_column("frames", justify="right")
-    table.add_column("takes", justify="right", no_wrap=True)
-    table.add_column("what it is for")
-    for one in found:
-        if "error" in one:
-            table.add_row(one["name"], "-", "-", Text(f"can't be run here: {one['error']}", style="yellow"))
+    console, rows = paper(), table()
+    shown = [offer for offer in found if everything or offer.worth_showing]
+    rows.add_column("sequence", no_wrap=True, style="bold")
+    of_a_site = any(offer.origin == "site" for offer in found)
+    if of_a_site:
+        rows.add_column("of", no_wrap=True)
+    rows.add_column("frames", justify="right")
+    rows.add_column("takes", justify="right", no_wrap=True)
+    rows.add_column("description")
+    for offer in shown:
+        cells = [offer.name, *([offer.origin] if of_a_site else [])]
+        if offer.error:
+            rows.add_row(*cells, "-", "-", Text(f"can't be run here: {offer.error}", style="yellow"))
         else:
-            table.add_row(one["name"], str(one["frames"]), clock_face(one["total_s"]), Text(one["description"]))
-    SafeConsole().print(table)
+            facts = offer.facts
+            rows.add_row(*cells, str(facts["frames"]), clock_face(facts["total_s"]), Text(facts["description"]))
+    if shown:
+        console.print(rows)
+    hidden = [offer.name for offer in found if offer not in shown]
+    if hidden:
+        tell(f"not for this observatory: {', '.join(hidden)} (`safelight sequences --all` prints why)")
 
 
-def schema() -> None:
-    """Print the JSON Schema of sequence documents, for editors and other programs."""
-    from safelight.sequences.schema import SCHEMA_FILE  # noqa: PLC0415
-    from safelight.speech import put  # noqa: PLC0415
+def schema(*, observatory: OfObservatory = False) -> None:
+    """Print the JSON Schema of sequence documents, or of observatory documents, for editors and other programs."""
+    from safelight.commands.output import put  # noqa: PLC0415
+
+    if observatory:
+        import json  # noqa: PLC0415
+
+        from safelight.devices.schema import observatory_schema  # noqa: PLC0415
+
+        put(json.dumps(observatory_schema(), indent=2, ensure_ascii=False))
+        return
+    from safelight.sequences.json_schema import SCHEMA_FILE  # noqa: PLC0415
 
     put(SCHEMA_FILE.read_text(encoding="utf-8").rstrip("\n"))

@@ -1,4 +1,4 @@
-"""The options that several commands have, spelt once."""
+"""Options that several commands share."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +11,7 @@ from safelight.engine.home import OBSERVATORY_VARIABLE
 __all__ = [
     "AsJson",
     "AskedBy",
+    "Detail",
     "Faults",
     "FramesFolder",
     "Home",
@@ -22,16 +23,25 @@ __all__ = [
     "ObservatoryName",
     "Park",
     "Quiet",
+    "RunAs",
     "RunId",
     "Sequence",
     "Speed",
+    "TakeOver",
     "Verbose",
     "WhoseLamps",
 ]
 
 
+class Detail(StrEnum):
+    """How much of a plan or a graph is shown."""
+
+    STATES = "states"
+    BLOCKS = "blocks"
+
+
 class Level(StrEnum):
-    """How much an event matters."""
+    """Level of an event."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -39,15 +49,20 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-Sequence = Annotated[str, typer.Argument(help="A sequence of the library, or a file (YAML, JSON).")]
-ObservatoryName = Annotated[
+Sequence = Annotated[
     str,
+    typer.Argument(metavar="SEQUENCE", help="A sequence by its name (see `sequences`), or a file (YAML, JSON)."),
+]
+ObservatoryName = Annotated[
+    str | None,
     typer.Option(
         "--observatory",
         metavar="FILE|NAME",
         envvar=OBSERVATORY_VARIABLE,
         show_envvar=False,
-        help="The observatory: a document, or one that comes with safelight; also from $SAFELIGHT_OBSERVATORY.",
+        show_default=False,
+        help="The observatory: a document, or one that comes with safelight.  "
+        "[default: $SAFELIGHT_OBSERVATORY, or that of `safelight use`, or the simulated one]",
     ),
 ]
 WhoseLamps = Annotated[
@@ -58,17 +73,19 @@ WhoseLamps = Annotated[
         envvar=OBSERVATORY_VARIABLE,
         show_envvar=False,
         show_default=False,
-        help="Whose lamps: a document, or one that comes with safelight; also from $SAFELIGHT_OBSERVATORY.  "
-        "[default: those that are watched in this home, or else those of its newest run]",
+        help="Whose devices: a document, or one that comes with safelight.  [default: $SAFELIGHT_OBSERVATORY, or that "
+        "of `safelight use`; without either, that whose lamps are watched in this state folder, or that of its newest "
+        "run]",
     ),
 ]
 Home = Annotated[
     Path | None,
     typer.Option(
+        "--state-dir",
         "--home",
         metavar="DIR",
         show_default=False,
-        help="State, locks, logs, the simulated instrument.  [default: $SAFELIGHT_HOME, or the user's state folder]",
+        help="State folder: journal, locks, logs, the simulated instrument.  [default: $SAFELIGHT_HOME, or the user's]",
     ),
 ]
 JournalUrl = Annotated[
@@ -77,10 +94,15 @@ JournalUrl = Annotated[
         "--journal",
         metavar="URL",
         show_default=False,
-        help="Where runs are written down: sqlite:///PATH or postgresql://...  [default: a file in the home]",
+        help="Journal of the runs: sqlite:///PATH or postgresql://...  [default: a file in the state folder]",
     ),
 ]
-RunId = Annotated[str | None, typer.Argument(metavar="RUN", show_default=False, help="The run's id.")]
+RunId = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RUN", show_default=False, help="The run's id, the beginning of it, or `last` for the newest."
+    ),
+]
 FramesFolder = Annotated[
     Path, typer.Option("--frames", metavar="DIR", help="Every run makes a folder of its own in here.")
 ]
@@ -99,18 +121,20 @@ Speed = Annotated[
     ),
 ]
 NoOverlap = Annotated[
-    bool, typer.Option("--no-overlap", help="One thing after the other; nothing runs beside a read-out.")
+    bool, typer.Option("--no-overlap", help="Run one step after the other, without overlap during readout.")
 ]
 Park = Annotated[bool, typer.Option("--park", help="Park the telescopes at the end.")]
+TakeOver = Annotated[
+    bool,
+    typer.Option("--take-over", help="Abort an exposure of another program. By default, wait for it or refuse."),
+]
 NoPoint = Annotated[bool, typer.Option("--no-point", help="Leave the telescopes where they are.")]
 LogLevel = Annotated[
-    Level, typer.Option("--log-level", help="Leave out of the run's log, in the home, what matters less.")
+    Level, typer.Option("--log-level", help="Lowest level in the run's log, which is in the state folder.")
 ]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Tell people of warnings, failures and the end only; no bars.")
-]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings, failures and the end only, without bars.")]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Tell people of every long state as a line, beside the bars.")
+    bool, typer.Option("--verbose", "-v", help="Print a line for every long state, in addition to the bars.")
 ]
 AskedBy = Annotated[
     str | None,
@@ -120,5 +144,8 @@ AskedBy = Annotated[
         show_default=False,
         help="Who wants it, for the journal and the log.  [default: the command line, with user, host and process]",
     ),
+]
+RunAs = Annotated[
+    str | None, typer.Option("--run-as", metavar="RUN", hidden=True, help="Id of the run, from a worker.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]

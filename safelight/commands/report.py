@@ -8,26 +8,26 @@ import typer
 
 from safelight.commands.options import Home, JournalUrl, RunId
 
-__all__ = ["Format", "report"]
+__all__ = ["ReportFormat", "report"]
 
 
-class Format(StrEnum):
-    """What a report can be written as."""
+class ReportFormat(StrEnum):
+    """Format of a report."""
 
     HTML = "html"
     MD = "md"
 
 
-_SUFFIXES = {".md": Format.MD, ".html": Format.HTML, ".htm": Format.HTML}
+_SUFFIXES = {".md": ReportFormat.MD, ".html": ReportFormat.HTML, ".htm": ReportFormat.HTML}
 
 TheFormat = Annotated[
-    Format | None,
-    typer.Option("--format", show_default=False, help="What it is written as. Default: as FILE ends, or html."),
+    ReportFormat | None,
+    typer.Option("--format", show_default=False, help="What it is written as.  [default: as FILE ends, or html]"),
 ]
 Output = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", metavar="FILE", show_default=False, help="Where it is written. Default: standard output."
+        "-o", "--output", metavar="FILE", show_default=False, help="Where it is written.  [default: standard output]"
     ),
 ]
 
@@ -35,18 +35,14 @@ Output = Annotated[
 def report(
     run: RunId = None, *, form: TheFormat = None, output: Output = None, home: Home = None, journal: JournalUrl = None
 ) -> None:
-    """Explain a run in one file, with its frames: RUN, or the newest; needs no network, and nothing is touched."""
-    from safelight.commands.journals import opened  # noqa: PLC0415 - a command pays for what it uses
-    from safelight.commands.sheets import as_it_ends, write_sheet  # noqa: PLC0415
-    from safelight.engine.chronicle import chronicle  # noqa: PLC0415
-    from safelight.engine.errors import RunRefused  # noqa: PLC0415
-    from safelight.engine.report import report as written  # noqa: PLC0415
-    from safelight.engine.runlist import newest_run  # noqa: PLC0415
+    """Write a report of a run as one file, with its frames: RUN, or the newest. It needs no network."""
+    from safelight.commands.open_journal import opened  # noqa: PLC0415 - a command pays for what it uses
+    from safelight.commands.output_files import as_it_ends, write_sheet  # noqa: PLC0415
+    from safelight.engine.records.run_list import find_run  # noqa: PLC0415
+    from safelight.show.history.run_history import read_history  # noqa: PLC0415
+    from safelight.show.report import report_on as written  # noqa: PLC0415
 
     with opened(home, journal) as book:
-        name = run or newest_run(book)
-        if name is None:
-            raise RunRefused(f"there is no run in the journal {book}")
-        told = chronicle(book, name)
-    form = form or as_it_ends(output, _SUFFIXES, Format.HTML)
+        told = read_history(book, find_run(book, run))
+    form = form or as_it_ends(output, _SUFFIXES, ReportFormat.HTML)
     write_sheet(written(told, form.value), output)

@@ -18,8 +18,10 @@ from safelight.commands.options import (
     ObservatoryName,
     Park,
     Quiet,
+    RunAs,
     Sequence,
     Speed,
+    TakeOver,
     Verbose,
 )
 
@@ -29,7 +31,7 @@ __all__ = ["run"]
 def run(
     sequence: Sequence,
     *,
-    observatory: ObservatoryName = "simulated",
+    observatory: ObservatoryName = None,
     home: Home = None,
     journal: JournalUrl = None,
     frames: FramesFolder = Path("frames"),
@@ -38,10 +40,12 @@ def run(
     no_overlap: NoOverlap = False,
     park: Park = False,
     no_point: NoPoint = False,
+    take_over: TakeOver = False,
     log_level: LogLevel = Level.DEBUG,
     quiet: Quiet = False,
     verbose: Verbose = False,
     asked_by: AskedBy = None,
+    run_as: RunAs = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a sequence, from the first lamps-off to the last.
@@ -49,11 +53,13 @@ def run(
     Ctrl-C aborts: first all lamps go off and are read back, then the frame in progress is thrown away. Frames that are
     on disk stay there. With --json, every event is a line of JSON on standard output.
     """
-    from safelight.commands.conducting import conduct_run, least_told  # noqa: PLC0415 - a command pays for what it uses
+    from safelight.commands.execution import execute, least_told  # noqa: PLC0415 - a command pays for what it uses
+    from safelight.commands.manual_options import say_if_assumed  # noqa: PLC0415
     from safelight.devices.simulated.faults import load_faults  # noqa: PLC0415
     from safelight.engine import Request  # noqa: PLC0415
-    from safelight.engine.asking import asker, in_one_line  # noqa: PLC0415
+    from safelight.engine.requester import command_line_requester  # noqa: PLC0415
 
+    say_if_assumed(observatory, home)
     request = Request(
         sequence=sequence,
         observatory=observatory,
@@ -65,7 +71,9 @@ def run(
         park_after=True if park else None,
         faults=load_faults(faults) if faults else (),
         journal=journal,
-        asked_by=in_one_line(asked_by) if asked_by else asker("the command line"),
+        take_over=take_over,
+        asked_by=command_line_requester(asked_by),
         log_level=log_level.value,
+        run_as=run_as,
     )
-    raise typer.Exit(conduct_run(request, as_json=as_json, least=least_told(quiet=quiet, verbose=verbose)))
+    raise typer.Exit(execute(request, as_json=as_json, least=least_told(quiet=quiet, verbose=verbose)))

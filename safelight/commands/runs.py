@@ -10,22 +10,26 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from safelight.engine.runlist import RunEntry
+    from safelight.engine.records.run_list import RunEntry
 
 __all__ = ["runs"]
 
-Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="So many at most.")]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Largest number of runs.")]
 
 _TONES = {"done": "green", "running": "bold cyan", "paused": "yellow", "aborted": "yellow"}
 _WIDE = 118
-"""From so many columns on, everything has a column of its own."""
+"""Width of a terminal, in columns, from which each value has its own column."""
 
 
 def runs(*, home: Home = None, journal: JournalUrl = None, limit: Limit = 20, as_json: AsJson = False) -> None:
-    """List the runs that the journal knows, the newest first."""
-    from safelight.commands.journals import found_with, no_journal_yet, opened  # noqa: PLC0415 - a command pays for what it uses
-    from safelight.engine.runlist import run_entries  # noqa: PLC0415
-    from safelight.speech import put_json, tell  # noqa: PLC0415
+    """List the runs in the journal, the newest first."""
+    from safelight.commands.open_journal import (  # noqa: PLC0415 - a command pays for what it uses
+        found_with,
+        no_journal_yet,
+        opened,
+    )
+    from safelight.commands.output import put_json, tell  # noqa: PLC0415
+    from safelight.engine.records.run_list import run_entries  # noqa: PLC0415
 
     if no_journal_yet(home, journal):
         found = []
@@ -47,24 +51,24 @@ def _plain(entry: "RunEntry") -> dict[str, Any]:
 
 
 def _show(found: list["RunEntry"], limit: int, options: str) -> None:
-    from safelight.commands.paper import paper  # noqa: PLC0415
+    from safelight.commands.tables import paper  # noqa: PLC0415
 
     console = paper()
     console.print(_table(found, console))
     resumable = next((entry for entry in found if entry.resumable), None)
     if resumable is not None:
         words = f"safelight resume {resumable.run} {options}".rstrip()
-        console.print(f"to go on with one: `{words}`", markup=False, soft_wrap=True)
+        console.print(f"to continue one: `{words}`", markup=False, soft_wrap=True)
     if len(found) == limit:
         console.print(f"the newest {limit}; `--limit N` shows more", style="dim")
 
 
 def _table(found: list["RunEntry"], console: "Console") -> "Table":
-    """On a narrow terminal the run's id stands for its beginning and its sequence."""
+    """Return the table. On a narrow terminal the run's id replaces its beginning and its sequence."""
     from rich.text import Text  # noqa: PLC0415
 
-    from safelight.commands.paper import table  # noqa: PLC0415
-    from safelight.engine.wording import lamps_in_words  # noqa: PLC0415
+    from safelight.commands.tables import table  # noqa: PLC0415
+    from safelight.text import lamps_in_words  # noqa: PLC0415
 
     rows, wide = table(), console.width >= _WIDE
     rows.add_column("run", overflow="fold", min_width=26)

@@ -12,7 +12,10 @@ __all__ = ["serve"]
 _HOST = "127.0.0.1"
 
 Host = Annotated[
-    str, typer.Option("--host", help=f"Only {_HOST} is allowed: from elsewhere, come through an SSH tunnel.")
+    str,
+    typer.Option(
+        "--host", metavar="ADDRESS", help=f"Only {_HOST} is allowed: from elsewhere, come through an SSH tunnel."
+    ),
 ]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="The port to listen at; 0: any free one.")]
 
@@ -28,31 +31,33 @@ def serve(
     speed: Speed = "1",
     as_json: Annotated[bool, typer.Option("--json", help="Print address and token as one line of JSON.")] = False,
 ) -> None:
-    """Serve the web page: watch runs and lamps, start, pause, abort and resume.
+    """Serve the web page to watch runs and lamps, and to start, pause, abort and resume runs.
 
-    It listens on this machine only. Whoever has the token that is printed may change things; without it the page can
-    be looked at. Runs are processes of their own: they go on when the server or the browser ends.
+    It listens on this machine only. The printed token is needed to control anything. Without it, the page can only be
+    watched. Runs are separate processes, and continue when the server or the browser ends.
     """
-    from safelight import SafelightError  # noqa: PLC0415 - a command pays for what it uses
-    from safelight.commands.instrument import whose_lamps  # noqa: PLC0415
+    from safelight.commands.manual_options import say_if_assumed, whose_lamps  # noqa: PLC0415
+    from safelight.commands.output import put_json, settle, tell  # noqa: PLC0415
     from safelight.engine.clock import clock_for  # noqa: PLC0415
+    from safelight.engine.default_observatory import SIMULATED  # noqa: PLC0415
     from safelight.engine.errors import EngineError  # noqa: PLC0415
     from safelight.engine.home import default_home  # noqa: PLC0415
-    from safelight.speech import put_json, settle, tell  # noqa: PLC0415
+    from safelight.errors import SafelightError  # noqa: PLC0415 - a command pays for what it uses
+    from safelight.text import how_to_install  # noqa: PLC0415 - a command pays for what it uses
 
     if host != _HOST:
         raise EngineError(
-            f"--host {host} is not allowed: lamps are switched from here, so the page is served on {_HOST} only. "
+            f"--host: expected {_HOST}, got {host}: the page switches lamps, so it is served on this machine only. "
             f"From elsewhere: `ssh -L {port}:{_HOST}:{port} THIS-MACHINE`, then http://localhost:{port}/"
         )
-    clock_for(speed)  # a wrong one is told now, not when a run is started
+    clock_for(speed)  # a wrong one is reported now, not when a run is started
     try:
-        from safelight.web import Place  # noqa: PLC0415
+        from safelight.web import ServerSettings  # noqa: PLC0415
         from safelight.web import serve as listen  # noqa: PLC0415
     except ImportError as error:
         if isinstance(error, SafelightError) or (error.name or "").startswith("safelight"):
             raise
-        raise EngineError(f"the web page needs {error.name}: pip install 'safelight[web]'") from None
+        raise EngineError(f"the web page needs {error.name}. {how_to_install('web')}") from None
 
     def ready(address: str, token: str) -> None:
         if as_json:
@@ -64,7 +69,9 @@ def serve(
     whose = whose_lamps(observatory, home, journal)
     if len(whose) > 1:
         raise EngineError(f"several observatories are in use here ({', '.join(whose)}): say which with --observatory")
-    place = Place((home or default_home()).absolute(), frames.absolute(), whose[0], journal, speed)
+    if whose == (SIMULATED,):
+        say_if_assumed(observatory, home)
+    place = ServerSettings((home or default_home()).absolute(), frames.absolute(), whose[0], journal, speed)
     listen(place, port, ready)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from safelight.commands.options import AsJson, Home, JournalUrl, RunId
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from safelight.engine.chronicle import Chronicle
+    from safelight.show.history.run_history import RunHistory
 
 __all__ = ["show"]
 
@@ -19,28 +19,24 @@ _TONES = {"done": "good", "running": "plain", "paused": "warning", "aborted": "w
 
 
 def show(run: RunId = None, *, home: Home = None, journal: JournalUrl = None, as_json: AsJson = False) -> None:
-    """Tell what happened in a run, when, and why: RUN, or the newest; from the journal, nothing is touched."""
-    from safelight.commands.journals import found_with, opened  # noqa: PLC0415 - a command pays for what it uses
-    from safelight.engine.chronicle import chronicle  # noqa: PLC0415
-    from safelight.engine.errors import RunRefused  # noqa: PLC0415
-    from safelight.engine.runlist import newest_run  # noqa: PLC0415
-    from safelight.speech import put_json  # noqa: PLC0415
+    """Show what happened in a run, when, and why: RUN, or the newest. Nothing is touched."""
+    from safelight.commands.open_journal import found_with, opened  # noqa: PLC0415 - a command pays for what it uses
+    from safelight.commands.output import put_json  # noqa: PLC0415
+    from safelight.engine.records.run_list import find_run  # noqa: PLC0415
+    from safelight.show.history.run_history import read_history  # noqa: PLC0415
 
     with opened(home, journal) as book:
-        name = run or newest_run(book)
-        if name is None:
-            raise RunRefused(f"there is no run in the journal {book}")
-        told = chronicle(book, name)
+        told = read_history(book, find_run(book, run))
     if as_json:
         put_json(told.as_json())
     else:
         _show(told, found_with(home, journal), home)
 
 
-def _show(told: "Chronicle", options: str, home: Path | None) -> None:
+def _show(told: "RunHistory", options: str, home: Path | None) -> None:
     from rich.text import Text  # noqa: PLC0415
 
-    from safelight.commands.paper import TONES, paper  # noqa: PLC0415
+    from safelight.commands.tables import TONES, paper  # noqa: PLC0415
 
     console = paper()
     page, status = told.page, told.status
@@ -56,7 +52,7 @@ def _show(told: "Chronicle", options: str, home: Path | None) -> None:
 def _print_pairs(console: "Console", pairs: Iterator[tuple[str, str, str]]) -> None:
     from rich.text import Text  # noqa: PLC0415
 
-    from safelight.commands.paper import TONES, grid  # noqa: PLC0415
+    from safelight.commands.tables import TONES, grid  # noqa: PLC0415
 
     rows = grid()
     for name, words, tone in pairs:
@@ -64,26 +60,29 @@ def _print_pairs(console: "Console", pairs: Iterator[tuple[str, str, str]]) -> N
     console.print(rows)
 
 
-def _facts(told: "Chronicle") -> Iterator[tuple[str, str, str]]:
-    """What was asked for."""
+def _facts(told: "RunHistory") -> Iterator[tuple[str, str, str]]:
+    """Yield the request of the run."""
     page, options = told.page, told.page.options
     yield "run", page.run, "plain"
-    yield "asked", f"{page.created[:19].replace('T', ' ')} UTC", "plain"
+    yield "requested", f"{page.created[:19].replace('T', ' ')} UTC", "plain"
     yield "sequence", f"{page.sequence_origin}, sha256 {page.sequence_hash[:12]}…", "plain"
-    overlap = "set-ups beside read-outs" if options.get("overlap") else "one thing after the other"
-    point = "pointing" if options.get("point") else "no pointing"
-    yield "options", ", ".join([overlap, point, *(["park at the end"] if options.get("park_after") else [])]), "plain"
+    overlap = "set-ups during readouts" if options.get("overlap") else "one thing after the other"
+    words = [overlap]
+    if page.has_telescopes:
+        words.append("pointing" if options.get("point") else "no pointing")
+        words += ["park at the end"] if options.get("park_after") else []
+    yield "options", ", ".join(words), "plain"
     if page.choices:
         yield "chosen", ", ".join(f"fibre {fibre} for {key}" for key, fibre in page.choices.items()), "plain"
     yield "folder", str(page.folder), "plain"
 
 
-def _timeline(told: "Chronicle") -> "Table":
-    """Everything that happened, segment by segment; a line for the day where it changes."""
+def _timeline(told: "RunHistory") -> "Table":
+    """Return a table of the whole history, segment by segment, with a line for each new day."""
     from rich.text import Text  # noqa: PLC0415
 
-    from safelight.commands.paper import TONES, grid  # noqa: PLC0415
-    from safelight.engine.moment import folded  # noqa: PLC0415
+    from safelight.commands.tables import TONES, grid  # noqa: PLC0415
+    from safelight.show.history.entry import folded  # noqa: PLC0415
 
     rows, segment, day = grid(), 0, ""
     for moment in folded(told.moments):
@@ -102,17 +101,17 @@ def _clock(time: str) -> str:
     return f"{datetime.fromisoformat(time):%H:%M:%S}"
 
 
-def _rest(told: "Chronicle", options: str, home: Path | None) -> Iterator[tuple[str, str, str]]:
-    """What has come of it, and what is next."""
-    from safelight.engine.wording import lamps_in_words, spans  # noqa: PLC0415
+def _rest(told: "RunHistory", options: str, home: Path | None) -> Iterator[tuple[str, str, str]]:
+    """Yield the results, and the next step."""
+    from safelight.text import lamps_in_words, spans  # noqa: PLC0415
 
     safe = all(state == "off" for state in told.lamps.values())
-    yield "lamps", lamps_in_words(told.lamps) or "never looked at", "plain" if safe else "bad"
+    yield "lamps", lamps_in_words(told.lamps) or "never read back", "plain" if safe else "bad"
     burnt = _burnt(told)
     if burnt:
-        yield "burnt", burnt, "plain"
+        yield "on-time", burnt, "plain"
     for row in told.not_good:
-        tone = "warning" if row["verdict"] == "bad" else "bad"
+        tone = {"bad": "warning", "trial": "plain"}.get(row["verdict"], "bad")
         yield row["verdict"], f"{row['frame']} (try {row['attempt']}): {row['reason']}", tone
     for row in told.at_work if told.owner is not None else ():
         yield "at work", f"{row['state']}, since {_clock(row['intended'])}", "plain"
@@ -121,23 +120,28 @@ def _rest(told: "Chronicle", options: str, home: Path | None) -> Iterator[tuple[
     elif told.frames_missing:
         yield "missing", f"{told.frames_missing} frames", "warning"
     if _runs_backwards(told):
-        yield "note", "guards and people go by the wall's clock, a hurried run does not: the order tells", "plain"
+        yield "note", "guards and people use wall time, an accelerated run does not: the order is right", "plain"
     yield "next", told.next_step(options, home), "plain"
 
 
-def _runs_backwards(told: "Chronicle") -> bool:
-    """Whether a time is before the one above it."""
+def _runs_backwards(told: "RunHistory") -> bool:
+    """Return whether a time is before the one above it."""
     times = [(moment.segment, moment.time) for moment in told.moments]
     return times != sorted(times)
 
 
-def _burnt(told: "Chronicle") -> str:
-    """How long each lamp burnt, all in all."""
-    from safelight.engine.wording import brief  # noqa: PLC0415
+def _burnt(told: "RunHistory") -> str:
+    """Return the total on-time of each lamp."""
+    from safelight.text import brief  # noqa: PLC0415
 
-    total: dict[str, Any] = {}
+    total: dict[str, float] = {}
     for burning in told.burnt:
-        total[burning.lamp] = total.get(burning.lamp, 0.0) + (burning.seconds or 0.0)
-    endless = {burning.lamp for burning in told.burnt if burning.seconds is None}
-    words = (f"{lamp} {brief(total_s)}" + (" and on" if lamp in endless else "") for lamp, total_s in total.items())
+        if burning.seconds is not None:
+            total[burning.lamp] = total.get(burning.lamp, 0.0) + burning.seconds
+    words = [f"{lamp} {brief(total_s)}" for lamp, total_s in total.items()]
+    words += [
+        f"{burning.lamp} since {_clock(burning.since)}, not read back as off"
+        for burning in told.burnt
+        if burning.seconds is None
+    ]
     return ", ".join(words)

@@ -1,6 +1,6 @@
-"""The web page: an observer of the journal and the lamps, with a few buttons. The run itself is another process."""
+"""Web page: a view of the journal and the lamps, with a few buttons. The run itself is another process."""
 
-from safelight.web.place import Place
 from safelight.web.server import serve
+from safelight.web.settings import ServerSettings
 
-__all__ = ["Place", "serve"]
+__all__ = ["ServerSettings", "serve"]

@@ -1,4 +1,4 @@
-"""The application: a few routes, each of them short. What is let in decides `gate.py`."""
+"""Application with a few short routes. `gate.py` decides which requests are accepted."""
 
 import asyncio
 import json
@@ -18,74 +18,75 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from safelight import SafelightError
 from safelight.devices import load_observatory
-from safelight.engine.asking import asker
-from safelight.engine.by_hand import ByHand
-from safelight.engine.chronicle import chronicle
 from safelight.engine.clock import Clock
-from safelight.engine.hands import the_journal
-from safelight.engine.journal import Journal
-from safelight.web.assets import assets
-from safelight.web.desk import BadRequest, Desk
+from safelight.engine.command_hints import CommandHints
+from safelight.engine.manual.interlock import existing_journal
+from safelight.engine.records.database import Journal
+from safelight.engine.requester import requester_name
+from safelight.errors import SafelightError
+from safelight.show.history.run_history import read_history
+from safelight.web.assets import load_assets
+from safelight.web.frame_picture import FramePicture, NoPicture, frame_file, frame_picture
 from safelight.web.gate import LARGEST_BODY, Gate
+from safelight.web.graph_picture import Graphs
 from safelight.web.journal_watch import JournalWatch
 from safelight.web.lamp_watch import LampWatch
 from safelight.web.launcher import Launcher
-from safelight.web.pictures import NoPicture, Picture, frame_file, picture_of
-from safelight.web.place import Place
+from safelight.web.page_actions import BadRequest, PageActions
+from safelight.web.settings import ServerSettings
 from safelight.web.stream import Stream
-from safelight.web.walked import Graphs
 
-__all__ = ["application"]
+__all__ = ["make_application"]
 
 _LONGEST_NAME = 200
 
 
 class Answers:
-    """The routes' functions, with what they need."""
+    """Functions of the routes, with their dependencies."""
 
-    def __init__(self, place: Place, desk: Desk, stream: Stream) -> None:
+    def __init__(self, place: ServerSettings, desk: PageActions, stream: Stream) -> None:
         self._place, self._desk, self._stream = place, desk, stream
-        self._assets = assets()
+        self._assets = load_assets()
         self._lamp_threads = CapacityLimiter(20)
         self._picture_threads = CapacityLimiter(4)
         self._graph_threads = CapacityLimiter(1)
         self._graphs = Graphs()
-        self._picture = lru_cache(maxsize=8)(lambda path, _identity: picture_of(path))
+        self._picture = lru_cache(maxsize=8)(lambda path, _identity: frame_picture(path))
 
-    # ---- looking
+    # ---- reading
 
     async def page(self, _request: Request) -> Response:
-        """The page itself."""
+        """Send the page itself."""
         page = self._assets["index.html"]
         return Response(page.content, media_type=page.media_type)
 
     async def asset(self, request: Request) -> Response:
-        """A script, the style, the icon: by exact name."""
+        """Send a script, the style or the icon, by exact name."""
         asset = self._assets.get(request.path_params["name"])
         if asset is None:
             return JSONResponse({"error": "no such file"}, 404)
         return Response(asset.content, media_type=asset.media_type)
 
     async def stream(self, request: Request) -> Response:
-        """Server-sent events."""
+        """Send server-sent events."""
         run = request.query_params.get("run") or None
         if run is not None and len(run) > _LONGEST_NAME:
             return JSONResponse({"error": "no such run"}, 404)
         return _Feed(self._stream, run)
 
     async def library(self, _request: Request) -> Response:
-        """The sequences that can be chosen."""
-        return JSONResponse({"sequences": await run_in_threadpool(self._desk.library)})
+        """Send the available sequences."""
+        offered = await run_in_threadpool(self._desk.library)
+        return JSONResponse({"sequences": offered, "telescopes": self._desk.has_telescopes()})
 
     async def picture(self, request: Request) -> Response:
-        """A frame as a picture, or its spectrum; found by the journal's numbers."""
+        """Send a frame as a picture, or its spectrum, found by the journal's numbers."""
         query = request.query_params
         try:
             number, index = int(query.get("number", "")[:9]), int(query.get("file", "0")[:9])
             draw = partial(self._drawn, query.get("run", "")[:_LONGEST_NAME], number, index)
-            # A disk that hangs holds these threads, and no button's.
+            # A disk that hangs blocks these threads, and not those of the buttons.
             found = await run_sync(draw, limiter=self._picture_threads)
         except (ValueError, SafelightError) as error:
             words = str(error) if isinstance(error, NoPicture) else "there is no such frame"
@@ -95,7 +96,7 @@ class Answers:
         return Response(found.png, media_type="image/png")
 
     async def graph(self, request: Request) -> Response:
-        """The state graph of a run, with what has come of each state."""
+        """Send the state graph of a run, with the outcome of each state."""
         query = request.query_params
         draw = partial(self._walked, query.get("run", "")[:_LONGEST_NAME], whole=query.get("detail") == "states")
         try:
@@ -105,41 +106,41 @@ class Answers:
         return Response(found, media_type="image/svg+xml")
 
     def _walked(self, run: str, *, whole: bool) -> str:
-        # The watch of the journal has read whatever a page looks at.
+        # The watch of the journal has read the run of every open page.
         account = self._stream.journal.sight.accounts.get(run)
         if account is not None:
             return self._graphs.drawn(account.story, whole=whole)
         with closing(self._journal()) as journal:
-            return self._graphs.drawn(chronicle(journal, run), whole=whole)
+            return self._graphs.drawn(read_history(journal, run), whole=whole)
 
     def _journal(self) -> Journal:
-        url = the_journal(self._place.home, self._place.journal)
+        url = existing_journal(self._place.home, self._place.journal)
         if url is None:
             raise NoPicture("there is no such run")
         return Journal(url, create=False)
 
-    def _drawn(self, run: str, number: int, index: int) -> Picture:
+    def _drawn(self, run: str, number: int, index: int) -> FramePicture:
         with closing(self._journal()) as journal:
             path: Path = frame_file(journal, run, number, index)
         try:
             found = path.stat()
         except OSError:
             raise NoPicture("its file is gone") from None
-        # A file that was replaced is drawn anew.
+        # A replaced file is drawn again.
         return self._picture(path, (found.st_ino, found.st_size, found.st_mtime_ns))
 
-    # ---- changing: the gate has seen the token
+    # ---- changes: the gate has checked the token
 
     async def change(self, request: Request) -> Response:
-        """Carry out what a button asks for."""
+        """Execute the action of a button."""
         asked = await _body(request)
         if asked is None:
             return JSONResponse({"error": "send a JSON object"}, 400)
         verb, where = request.path_params["verb"], request.client.host if request.client else ""
         try:
-            act = self._act(verb, asked, asker("the web page", where=where))
+            act = self._act(verb, asked, requester_name("the web page", where=where))
             if verb == "lamps-off":
-                # The lamps never wait for a thread that somebody else is busy in.
+                # The lamps have their own thread, so that they never wait for another request.
                 with self._stream.switch():
                     answer = await run_sync(act, limiter=self._lamp_threads)
             else:
@@ -159,6 +160,7 @@ class Answers:
             "resume": partial(self._started, partial(desk.resume, asked.get("run"), who)),
             "abort": partial(desk.stop, asked.get("run"), "abort", who),
             "pause": partial(desk.stop, asked.get("run"), "pause", who),
+            "cancel": partial(desk.cancel, asked.get("request"), who),
             "lamps-off": partial(desk.lamps_off, who),
         }
         if verb not in verbs:
@@ -174,7 +176,7 @@ class Answers:
 
 
 class _Feed(StreamingResponse):
-    """The events for one page, which holds one of the places for as long as it is fed."""
+    """Events for one page, which takes one of the places while it is connected."""
 
     def __init__(self, stream: Stream, run: str | None) -> None:
         super().__init__(stream.follow(run), media_type="text/event-stream")
@@ -190,7 +192,7 @@ class _Feed(StreamingResponse):
 
 
 async def _body(request: Request) -> Mapping[str, Any] | None:
-    """The request's JSON object; None where it holds none, or more than it said."""
+    """Return the request's JSON object, or None if it is missing or longer than announced."""
     content = b""
     try:
         async for chunk in request.stream():
@@ -198,19 +200,19 @@ async def _body(request: Request) -> Mapping[str, Any] | None:
             if len(content) > LARGEST_BODY:
                 return None
         found = json.loads(content or b"{}")
-        # Half a letter can be written in JSON, and nowhere else.
+        # A lone surrogate can be written in JSON, but not encoded.
         json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError, ClientDisconnect):
         return None
     return found if isinstance(found, dict) else None
 
 
-def application(place: Place, token: str) -> tuple[ASGIApp, Stream]:
-    """The application, guarded by its gate, and what feeds its pages.
+def make_application(place: ServerSettings, token: str) -> tuple[ASGIApp, Stream]:
+    """Return the application behind its gate, and the stream for its pages.
 
     Args:
-        place: where it works.
-        token: for changes.
+        place: settings of the server.
+        token: token for changes.
 
     Raises:
         ObservatoryError: the observatory can't be read.
@@ -218,7 +220,7 @@ def application(place: Place, token: str) -> tuple[ASGIApp, Stream]:
     observatory, clock = load_observatory(place.observatory), Clock()
     launcher = Launcher(place)
     journal, lamps = JournalWatch(place, clock), LampWatch(observatory, place.home, clock)
-    by_hand = ByHand.at(place.observatory, place.home)
+    by_hand = CommandHints.at(place.observatory, place.home)
     stream = Stream(place, observatory, clock, journal, lamps, launcher, secrets.token_hex(4), by_hand)
 
     @asynccontextmanager
@@ -231,7 +233,7 @@ def application(place: Place, token: str) -> tuple[ASGIApp, Stream]:
             journal.stop()
             lamps.stop()
 
-    answers = Answers(place, Desk(place, launcher), stream)
+    answers = Answers(place, PageActions(place, launcher), stream)
     routes = [
         Route("/", answers.page),
         Route("/assets/{name}", answers.asset),

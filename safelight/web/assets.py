@@ -1,10 +1,10 @@
-"""The page's own files: all that the server serves from the disk, read once, found by exact name."""
+"""Files of the page, read once and found by exact name. The server serves no other files from disk."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Asset", "assets"]
+__all__ = ["Asset", "load_assets"]
 
 _FOLDER = Path(__file__).parent / "page"
 _TYPES = {
@@ -17,14 +17,14 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file."""
+    """One file of the page."""
 
     content: bytes
     media_type: str
 
 
-def assets() -> Mapping[str, Asset]:
-    """Name -> file. A URL is looked up in here and never becomes a path."""
+def load_assets() -> Mapping[str, Asset]:
+    """Return name -> file. A URL is looked up here and never becomes a path."""
     return {
         file.name: Asset(file.read_bytes(), _TYPES[file.suffix])
         for file in sorted(_FOLDER.iterdir())

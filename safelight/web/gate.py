@@ -1,7 +1,7 @@
-"""What a request must be like to be let in; looked at before anything else, on raw ASGI.
+"""Gate that checks every request first, on raw ASGI.
 
-Every request must be meant for this machine (against DNS rebinding) and must not come from another site's page; a
-change also needs the token, JSON, and an origin that is ours.
+Every request must be addressed to this machine (against DNS rebinding) and must not come from another site's page. A
+change also needs the token, JSON, and our own origin.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from safelight.web.tokens import same
 __all__ = ["HEADERS", "LARGEST_BODY", "Gate", "refusal"]
 
 LARGEST_BODY = 256 * 1024
-"""Bytes of a request: a pasted document of a thousand exposures has a fifth of it."""
+"""Largest body of a request, bytes. A pasted document of a thousand exposures has a fifth of it."""
 
 _OURS = ("127.0.0.1", "localhost")
 _READING = ("GET", "HEAD")
@@ -33,19 +33,19 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-    # Nothing old is ever shown: neither from a cache nor by the browser's way back.
+    # Old content is never shown, neither from a cache nor by the browser's back button.
     "Cache-Control": "no-store",
 }
 
 
 def refusal(method: str, path: str, headers: Mapping[str, str], token: str) -> tuple[int, str] | None:
-    """Why a request is not let in, with the status that says so; None: it is welcome. Pure.
+    """Return why a request is refused, with its HTTP status, or None if it is accepted. Pure.
 
     Args:
         method: GET, POST, ...
-        path: without query.
+        path: path without query.
         headers: names in lower case.
-        token: that a change has to carry.
+        token: required token for a change.
     """
     host = headers.get("host", "")
     if _hostname(f"http://{host}") not in _OURS:
@@ -61,7 +61,7 @@ def _from_elsewhere(method: str, path: str, headers: Mapping[str, str], host: st
     origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
     if origin is not None and origin != f"http://{host}":
         return True
-    # A link to the page itself may stand anywhere.
+    # A link to the page itself may be on any site.
     visit = method in _READING and path == "/" and headers.get("sec-fetch-mode", "navigate") == "navigate"
     # Our own page sends no referrer at all.
     referrer = headers.get("referer")
@@ -86,7 +86,7 @@ def _refused_change(headers: Mapping[str, str], token: str) -> tuple[int, str] |
 def _hostname(url: str) -> str:
     try:
         parts = urlsplit(url)
-        # A user's name before the host, or a path behind it: no browser sends that.
+        # A user's name before the host, or a path after it, which no browser sends.
         return parts.hostname or "" if parts.netloc == url[7:] and "@" not in parts.netloc else ""
     except ValueError:
         return ""
@@ -94,7 +94,7 @@ def _hostname(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Lets welcome requests through, and puts the safety headers on every answer."""
+    """Middleware that accepts or refuses requests, and adds the security headers to every answer."""
 
     app: ASGIApp
     token: str
@@ -102,7 +102,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
-            # The server's own start and end come by here; a websocket is none of ours.
+            # The server's own start and end pass here. Websockets are not used.
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return

@@ -1,79 +1,81 @@
-"""The journal as the server reads it: in a thread, cheaply, and whole again only where something has changed."""
+"""Watch of the journal by the server, in a thread. A run is read again only if it has changed."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from threading import Event, Thread
 from typing import Any
 
 import sqlalchemy as sa
 
-from safelight.engine import tables
-from safelight.engine.chronicle import Chronicle, chronicle
 from safelight.engine.clock import Clock, wall_utc
-from safelight.engine.control import running
 from safelight.engine.errors import JournalError, RunRefused
-from safelight.engine.guardbook import guards
-from safelight.engine.hands import the_journal
-from safelight.engine.journal import Journal
-from safelight.engine.lock import Owner
-from safelight.engine.runlist import run_entries
-from safelight.web.account import Account, account_of, last_written
-from safelight.web.place import Place
+from safelight.engine.guard.status_files import guards
+from safelight.engine.manual.interlock import existing_journal
+from safelight.engine.records import tables
+from safelight.engine.records.database import Journal
+from safelight.engine.records.lock import Owner, running
+from safelight.engine.records.run_list import run_entries
+from safelight.show.history.run_history import RunHistory, read_history
+from safelight.web.queue_view import queue_view
+from safelight.web.run_view import RunView, last_written, run_view
+from safelight.web.settings import ServerSettings
 
 __all__ = ["JournalWatch", "Sight"]
 
 _LOOK_S = 0.4
 _PATIENCE = 4
-"""A look that took long is followed by a pause so many times as long: watching must not slow the run down."""
+"""Ratio of the pause to the duration of the reading before it, so that watching does not slow the run down."""
 _LIMIT = 50
-"""So many runs are listed."""
+"""Largest number of listed runs."""
 _SURE_S = 3.0
-"""From so many seconds of a run on, its speed can be told from its journal."""
+"""Duration of a run, s, from which its speed can be computed from its journal."""
 
 
 @dataclass(frozen=True)
 class Sight:
-    """The journal at one moment; `error` where it could not be read.
+    """Content of the journal at one moment. `error` is set if it could not be read.
 
     Attributes:
-        at_s: when it was read last; None: never yet, and nothing is known.
-        owners: the runs that go on, by run.
-        accounts: run -> what is known of it, for the runs that are watched and those that go on.
+        at_s: when it was read last; None: not yet.
+        owners: run -> owner, for the running ones.
+        accounts: run -> its view, for the watched and the running ones.
         lamp_mark: changes when a lamp event is written.
+        queue: requests; the same object while nothing in it changes.
     """
 
     at_s: float | None
     owners: Mapping[str, Owner] = field(default_factory=dict)
     runs: tuple[Mapping[str, Any], ...] = ()
-    accounts: Mapping[str, Account] = field(default_factory=dict)
+    accounts: Mapping[str, RunView] = field(default_factory=dict)
     guards: tuple[Mapping[str, Any], ...] = ()
     lamp_mark: object = None
     error: str | None = None
+    queue: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def present(self) -> str | None:
-        """The run that a watcher wants to see: the one that goes on, or the newest."""
+        """Return the run to show by default: the running one, or the newest."""
         going = [run["run"] for run in self.runs if run["run"] in self.owners]
         return next(iter(going), self.runs[0]["run"] if self.runs else None)
 
 
 class JournalWatch:
-    """Reads the journal until told to stop.
+    """Reader of the journal, until it is stopped.
 
     Args:
-        place: whose journal.
-        clock: on which ages are counted.
+        place: settings with the journal.
+        clock: clock for ages.
 
     Attributes:
-        sight: the newest.
-        told: called in the watch's thread after every look, with the sight before and the new one.
-        speeds: process -> how much faster than real it was told to run.
+        sight: the newest content.
+        told: called in the watch's thread after every reading, with the old and the new content.
+        speeds: process -> its speed, relative to real time.
     """
 
-    def __init__(self, place: Place, clock: Clock) -> None:
+    def __init__(self, place: ServerSettings, clock: Clock) -> None:
         self._place, self._clock = place, clock
         self.told: Callable[[Sight, Sight], None] = lambda before, after: None  # noqa: ARG005
         self.sight = Sight(None)
@@ -86,22 +88,22 @@ class JournalWatch:
         self._thread = Thread(target=self._watch, name="journal-watch", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End."""
+        """Stop the thread."""
         self._stopped = True
         self._wake.set()
         self._thread.join()
 
     def hurry(self) -> None:
-        """Look now: something has been asked for."""
+        """Read now, because of a new request."""
         self._wake.set()
 
     @contextmanager
     def watching(self, run: str | None) -> Any:
-        """Keep an account of a run for as long as the body lasts."""
+        """Keep the view of a run for the duration of the body."""
         if run is not None:
             self._watched[run] += 1
             self.hurry()
@@ -130,11 +132,10 @@ class JournalWatch:
             return Sight(at_s) if journal is None else self._read(journal, at_s)
         except Exception as error:  # noqa: BLE001 - whatever it is, the page says that nothing is known
             self._close()
-            before = self.sight
-            return Sight(before.at_s, before.owners, before.runs, before.accounts, (), None, str(error))
+            return replace(self.sight, guards=(), lamp_mark=None, error=str(error))
 
     def _opened(self) -> Journal | None:
-        """The journal; None where nothing has been run yet.
+        """Return the journal, or None if there is none yet.
 
         Raises:
             JournalError: it can't be opened, or is not there any more.
@@ -142,7 +143,7 @@ class JournalWatch:
         if self._journal is not None and not self._journal.in_place:
             self._close()
         if self._journal is None:
-            url = the_journal(self._place.home, self._place.journal)
+            url = existing_journal(self._place.home, self._place.journal)
             if url is None:
                 if self._was_there:
                     raise JournalError("it has been there, and is gone")
@@ -165,25 +166,27 @@ class JournalWatch:
             self._pulses[""] = (mark, tuple(owners))
         wanted = dict.fromkeys([*owners, *(run["run"] for run in runs[:1]), *self._watched.copy()])
         accounts = {run: account for run in wanted if (account := self._account(journal, run, owners, at_s))}
-        return Sight(at_s, owners, runs, accounts, tuple(guards(self._place.home)), mark[0])
+        queue = queue_view(journal)
+        queue = self.sight.queue if queue == self.sight.queue else queue
+        return Sight(at_s, owners, runs, accounts, tuple(guards(self._place.home)), mark[0], queue=queue)
 
-    def _account(self, journal: Journal, run: str, owners: Mapping[str, Owner], at_s: float) -> Account | None:
-        """The account as it was, where nothing has changed."""
+    def _account(self, journal: Journal, run: str, owners: Mapping[str, Owner], at_s: float) -> RunView | None:
+        """Return the view of a run, the old one if nothing has changed."""
         pulse = (_pulse(journal, run), owners.get(run))
         before = self.sight.accounts.get(run)
         if before is not None and self._pulses.get(run) == _without_beat(pulse):
             return before
         try:
-            story = chronicle(journal, run)
+            story = read_history(journal, run)
         except (RunRefused, JournalError):
             return None
         same = before is not None and len(before.story.segments) == len(story.segments)
         self._pulses[run] = _without_beat(pulse)
         outlook = before.outlook if before is not None and same else None
-        return account_of(story, outlook, at_s, self._rate(story))
+        return run_view(story, outlook, at_s, self._rate(story))
 
-    def _rate(self, story: Chronicle) -> float:
-        """How much faster than real the run's clock goes: 1 at every real observatory."""
+    def _rate(self, story: RunHistory) -> float:
+        """Return the speed of the run's clock relative to real time, which is 1 at every real observatory."""
         owner = story.owner
         if owner is None or not story.segments:
             return 1.0
@@ -197,13 +200,13 @@ class JournalWatch:
 
 
 def _without_beat(pulse: tuple[Any, Owner | None]) -> tuple[Any, ...]:
-    """A heartbeat alone is no news."""
+    """Return the same without the heartbeat, which alone is not a change."""
     found, owner = pulse
     return (found, owner and (owner.pid, owner.since))
 
 
 def _mark(journal: Journal) -> tuple[Any, ...]:
-    """Changes with everything that the list of runs shows."""
+    """Return a value that changes with everything in the list of runs."""
     runs, frames, lamps = tables.runs.c, tables.frames.c, tables.lamp_events.c
     queries: tuple[Any, ...] = (
         sa.select(sa.func.max(lamps.id)),
@@ -214,7 +217,7 @@ def _mark(journal: Journal) -> tuple[Any, ...]:
 
 
 def _pulse(journal: Journal, run: str) -> tuple[Any, ...]:
-    """Changes with everything that is written down of one run."""
+    """Return a value that changes with every record of one run."""
     states, frames, segments, control = tables.states.c, tables.frames.c, tables.segments.c, tables.control.c
     lamps = tables.lamp_events.c
     queries: tuple[Any, ...] = (

@@ -1,4 +1,4 @@
-"""The lamps as the server reads them back itself: again and again, in a thread of its own."""
+"""Watch of the lamps, which the server reads back itself in its own thread."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,26 +9,26 @@ from threading import Thread
 from typing import Any
 
 from safelight.devices import DeviceError, Lamps, LampState, Observatory, open_lamps
-from safelight.engine.admission import real_devices
 from safelight.engine.clock import Clock, real_wait, wall_utc
+from safelight.states.paths import read_lamps
 
-__all__ = ["LampReading", "LampWatch", "Seen"]
+__all__ = ["LampReading", "LampView", "LampWatch"]
 
 _SIMULATED_EVERY_S = 1.0
 _REAL_EVERY_S = 5.0
-"""A power switch serves few at a time, and the runner and its guards come first."""
+"""Interval of readings of a real switch, s. It serves few clients at a time, and runner and guards come first."""
 _DEADLINE_S = 4.0
-"""Of one reading, s: then it has failed."""
+"""Time limit of one reading, s."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LampView:
     """One lamp as read back.
 
     Attributes:
-        since: when it was first read back so, or switched so where its driver knows.
-        exact: False: it may have been so for longer.
-        last: how it was read back when that last worked, and when.
+        since: when it was first read in this state, or switched to it if its driver knows.
+        exact: False: it may have been in this state for longer.
+        last: its last successful read-back, and the time.
     """
 
     state: LampState
@@ -39,26 +39,26 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class LampReading:
-    """All lamps at one moment; `at_s` on the watch's clock, `error` where they could not be read."""
+    """All lamps at one moment. `at_s` is on the watch's clock, and `error` is set if they could not be read."""
 
     at_s: float
     time: datetime
-    lamps: Mapping[str, Seen]
+    lamps: Mapping[str, LampView]
     error: str | None = None
 
 
 class LampWatch:
-    """Reads the lamps until told to stop.
+    """Reader of the lamps, until it is stopped.
 
     Args:
-        observatory: whose lamps.
-        home: where a simulated instrument lies.
-        clock: on which ages are counted.
+        observatory: the observatory with the lamps.
+        home: state folder with a simulated instrument.
+        clock: clock for ages.
     """
 
     def __init__(self, observatory: Observatory, home: Path, clock: Clock) -> None:
         self._observatory, self._home, self._clock = observatory, home, clock
-        self.every_s = _REAL_EVERY_S if "lamps" in real_devices(observatory) else _SIMULATED_EVERY_S
+        self.every_s = _REAL_EVERY_S if "lamps" in observatory.real_devices else _SIMULATED_EVERY_S
         self.reading: LampReading | None = None
         self._thread = Thread(target=lambda: asyncio.run(self._watch()), name="lamp-watch", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -67,21 +67,21 @@ class LampWatch:
 
     @property
     def limit_s(self) -> float:
-        """A reading that is older says nothing about now."""
+        """Age from which a reading is out of date, s."""
         return 2 * self.every_s + _DEADLINE_S
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End; returns when the thread has, or hangs in a switch that does not answer."""
+        """Stop the thread. Return when it has ended, or hangs in a switch that does not answer."""
         self._stopped = True
         self.hurry()
         self._thread.join(_DEADLINE_S + 1)
 
     def hurry(self) -> None:
-        """Read now: something has happened to a lamp."""
+        """Read now, because a lamp has changed."""
         if self._loop is not None and self._wake is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake.set)
 
@@ -89,24 +89,24 @@ class LampWatch:
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
         while not self._stopped:
             try:
-                lamps, _, close = open_lamps(self._observatory, clock=self._clock, home=self._home)
+                lamps, second, close = open_lamps(self._observatory, clock=self._clock, home=self._home)
                 try:
-                    await self._read_on(lamps)
+                    await self._read_on(lamps, second)
                 finally:
                     await close()
             except Exception as error:  # noqa: BLE001 - whatever it is, the page says that nothing is known
                 self._enter((self._clock.now(), wall_utc()), {}, f"the lamps can't be read: {error}")
                 await self._pause()
 
-    async def _read_on(self, lamps: Lamps) -> None:
-        """Until stopped, or until a reading fails and a new connection is worth trying."""
+    async def _read_on(self, lamps: Lamps, second: Lamps | None) -> None:
+        """Read until stopped, or until a reading fails and a new connection is needed."""
         error = None
         while not self._stopped and error is None:
             began_s, began = self._clock.now(), wall_utc()
             states: Mapping[str, LampState] = {}
             try:
                 async with asyncio.timeout(_DEADLINE_S):
-                    states = await lamps.status()
+                    states = await read_lamps(lamps, second, self._clock)
             except TimeoutError:
                 error = f"the lamps did not answer within {_DEADLINE_S:g} s"
             except DeviceError as failure:
@@ -126,7 +126,7 @@ class LampWatch:
         error: str | None,
         outlets: Mapping[str, Any] = {},
     ) -> None:
-        """Publish one reading, whole; it is as old as its question, not as its answer."""
+        """Publish one whole reading, with the time of its request, not of its answer."""
         before, (began_s, now) = self.reading, began
         lamps = {
             name: _seen(states.get(name, "unknown"), before.lamps.get(name) if before else None, outlets.get(name), now)
@@ -136,7 +136,7 @@ class LampWatch:
 
 
 def _outlets(lamps: Lamps) -> Mapping[str, Any]:
-    """What a driver knows of since when; most know nothing."""
+    """Return the driver's switching times, which most drivers don't have."""
     try:
         found: Mapping[str, Any] = getattr(lamps, "outlets", dict)()
     except (DeviceError, OSError):
@@ -144,14 +144,14 @@ def _outlets(lamps: Lamps) -> Mapping[str, Any]:
     return found
 
 
-def _seen(state: LampState, before: Seen | None, outlet: Any, now: datetime) -> Seen:
+def _seen(state: LampState, before: LampView | None, outlet: Any, now: datetime) -> LampView:
     last = (state, now) if state != "unknown" else before.last if before else None
     if before is not None and before.state == state:
-        return Seen(state, before.since, before.exact, last)
+        return LampView(state, before.since, before.exact, last)
     if before is not None:
-        return Seen(state, now, True, last)
+        return LampView(state, now, True, last)
     since = getattr(outlet, "since", None)
-    # In hurried time the instrument's clock runs ahead of ours.
+    # In accelerated time the instrument's clock is ahead of ours.
     if since is not None and since <= now:
-        return Seen(state, since, True, last)
-    return Seen(state, now, False, last)
+        return LampView(state, since, True, last)
+    return LampView(state, now, False, last)

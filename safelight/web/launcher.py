@@ -1,4 +1,4 @@
-"""Starting runs as processes of their own: they go on when the server dies, and write what they say to a file."""
+"""Start of runs as separate processes. They continue when the server dies, and write their output to a file."""
 
 import secrets
 import subprocess
@@ -10,23 +10,23 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from safelight import SafelightError
 from safelight.engine.clock import wall_utc
-from safelight.web.place import Place
+from safelight.errors import SafelightError
+from safelight.web.settings import ServerSettings
 
 __all__ = ["LaunchError", "Launcher"]
 
 _KEPT = 5
 _KEPT_LOGS = 200
-"""So many logs of processes that were started from the page are kept, the newest."""
+"""Number of kept logs of processes that were started from the page."""
 _TAIL = 2000
-"""Letters of the complaint of a process that are shown."""
+"""Number of shown characters of a process's error."""
 _TOLD_BY_JOURNAL = (0, 3, 4, 5, 10)
-"""Exit codes of runs that have begun: what became of them stands in the journal."""
+"""Exit codes of runs that have begun, whose outcome is in the journal."""
 
 
 class LaunchError(SafelightError):
-    """A process can't be started."""
+    """Process that can't be started."""
 
 
 @dataclass(slots=True)
@@ -38,25 +38,25 @@ class _Launched:
 
 @dataclass(slots=True)
 class Launcher:
-    """Starts `safelight run` and `safelight resume`.
+    """Starter of `safelight run` and `safelight resume`.
 
     Attributes:
-        place: what they are told.
-        notices: what became of those that never began, newest last.
+        place: settings for them.
+        notices: errors of processes that never became a run, newest last.
     """
 
-    place: Place
+    place: ServerSettings
     notices: deque[Mapping[str, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT))
     _going: list[_Launched] = field(default_factory=list)
     _lock: Any = field(default_factory=Lock)
 
     def run(self, sequence: str, who: str, *options: str) -> int:
-        """Start a run; returns the process's number.
+        """Start a run. Return the process's id.
 
         Args:
             sequence: a name of the library, or an absolute path.
-            who: asks for it, for the journal.
-            options: `--no-overlap`, `--park`, `--no-point`.
+            who: the requester, for the journal.
+            options: `--no-overlap`, `--park`, `--no-point`, `--take-over`.
 
         Raises:
             LaunchError: it can't be started.
@@ -70,7 +70,7 @@ class Launcher:
         )
 
     def resume(self, run: str, who: str) -> int:
-        """Start what is left of a run; returns the process's number.
+        """Start the rest of a run. Return the process's id.
 
         Raises:
             LaunchError: it can't be started.
@@ -78,7 +78,7 @@ class Launcher:
         return self._start(f"resume {run}", ["resume"], who, run)
 
     def keep_document(self, text: str) -> Path:
-        """Write a pasted document into the home; the run pins its text, and names this file.
+        """Write a pasted document into the state folder. The run keeps its text, and names this file.
 
         Raises:
             LaunchError: it can't be written.
@@ -93,7 +93,7 @@ class Launcher:
         return path
 
     def look(self) -> None:
-        """See what has ended; a process that never became a run is told of."""
+        """Check which processes have ended, and report those that never became a run."""
         with self._lock:
             ended = [one for one in self._going if one.process.poll() is not None]
             self._going = [one for one in self._going if one not in ended]
@@ -111,7 +111,7 @@ class Launcher:
     def _start(self, what: str, options: list[str], who: str, subject: str) -> int:
         logs = self.place.home.absolute() / "logs"
         name = f"web-{wall_utc():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
-        # `--`: whatever the subject is called, it is no option.
+        # `--`: the subject is never read as an option.
         told = [*self.place.whereabouts, "--speed", self.place.speed, "--asked-by", who]
         command = [*options, *told, "--", subject]
         try:
@@ -124,7 +124,7 @@ class Launcher:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    # A session of its own: no terminal, no signal and no end of the server reaches it.
+                    # Its own session: no terminal, no signal and no end of the server reaches it.
                     start_new_session=True,
                 )
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Listening: on 127.0.0.1 and nowhere else."""
+"""Server of the page, on 127.0.0.1 only."""
 
 import signal
 import socket
@@ -9,62 +9,60 @@ from typing import Any
 
 import uvicorn
 
-from safelight import SafelightError
-from safelight.web.application import application
-from safelight.web.place import Place
-from safelight.web.prompt import Prompt
+from safelight.errors import SafelightError
+from safelight.web.application import make_application
+from safelight.web.idle_connections import IdleHangUp
+from safelight.web.settings import ServerSettings
 from safelight.web.stream import Stream
 from safelight.web.tokens import keep_token, new_token
 
 __all__ = ["HOST", "ListenError", "serve"]
 
 HOST = "127.0.0.1"
-_CONNECTIONS = 200
-"""At once; a browser opens six."""
 
 
 class ListenError(SafelightError):
-    """The port can't be listened at."""
+    """Port that can't be used."""
 
 
 class _Server(uvicorn.Server):
-    """Lets the pages' endless answers end when it is told to stop."""
+    """Server that ends the pages' event streams when it stops."""
 
     stream: Stream
     ready: Callable[[], None]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Tell the address when it is answered there, and Ctrl-C is listened to."""
+        """Announce the address once the server answers there and handles Ctrl-C."""
         await super().startup(sockets)
         self.ready()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """A signal has come."""
+        """Handle a signal."""
         self.stream.close()
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Before connections are waited for."""
+        """End the event streams before the server waits for connections."""
         self.stream.close()
         await super().shutdown(sockets)
 
 
-def serve(place: Place, port: int, ready: Callable[[str, str], None]) -> None:
-    """Serve the page until a signal comes; runs that were started go on.
+def serve(place: ServerSettings, port: int, ready: Callable[[str, str], None]) -> None:
+    """Serve the page until a signal arrives. Started runs continue.
 
     Args:
-        place: where it works.
-        port: to listen at; 0: any free one.
+        place: settings of the server.
+        port: its port; 0: any free one.
         ready: called with the page's address and the token.
 
     Raises:
         ListenError: the port is taken.
         ObservatoryError, TokenError: before anything is served.
     """
-    # First the port: a second server must not replace the first one's token, and then fail.
+    # The port comes first: a second server must not replace the first one's token, and then fail.
     with _listening(port) as sock:
         token = new_token()
-        app, stream = application(place, token)
+        app, stream = make_application(place, token)
         keep_token(place.home, token)
         config = uvicorn.Config(
             app,
@@ -73,16 +71,15 @@ def serve(place: Place, port: int, ready: Callable[[str, str], None]) -> None:
             server_header=False,
             proxy_headers=False,
             ws="none",
-            http=Prompt,
+            http=IdleHangUp,
             loop="asyncio",
             lifespan="on",
-            limit_concurrency=_CONNECTIONS,
             timeout_graceful_shutdown=2,
         )
         server = _Server(config)
         server.stream = stream
         server.ready = partial(ready, f"http://{HOST}:{sock.getsockname()[1]}/", token)
-        # uvicorn sends itself the signal again when all is closed: by then it has been obeyed.
+        # uvicorn sends itself the signal again when all is closed. By then it has been obeyed.
         signal.signal(signal.SIGTERM, lambda *_: None)
         with suppress(KeyboardInterrupt):
             server.run(sockets=[sock])

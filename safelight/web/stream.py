@@ -1,8 +1,9 @@
-"""What a page is told, as server-sent events.
+"""Server-sent events for a page.
 
-`tick` comes every second and carries all that must never be old: the server's time, how long ago journal and lamps
-were read, the lamps themselves, and what goes on now. `runs` and `run` come when they have changed. Every message
-stands for itself: a page that reconnects has missed nothing.
+`tick` is sent every second and has everything that must be up to date: the server's time, the age of the readings of
+journal and lamps, the lamps themselves, and the running states. `runs`, `queue` and `run` are sent when they have
+changed. Every
+message is complete, so that a page that reconnects has missed nothing.
 """
 
 import asyncio
@@ -13,25 +14,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from safelight.devices import Observatory
-from safelight.engine.by_hand import ByHand
 from safelight.engine.clock import Clock, real_wait, wall_utc
+from safelight.engine.command_hints import CommandHints
 from safelight.web.journal_watch import JournalWatch, Sight
-from safelight.web.lamp_watch import LampReading, LampWatch, Seen
+from safelight.web.lamp_watch import LampReading, LampView, LampWatch
 from safelight.web.launcher import Launcher
-from safelight.web.place import Place
+from safelight.web.settings import ServerSettings
 
 __all__ = ["Stream"]
 
 _TICK_S = 1.0
 _MOST_PAGES = 100
-"""So many are fed at once: the other connections of the server are kept for buttons."""
+"""Largest number of connected pages. The other connections of the server are reserved for buttons."""
 _JOURNAL_LIMIT_S = 8.0
-"""A journal that was read longer ago says nothing about now."""
+"""Age from which a reading of the journal is out of date, s."""
 
 
 @dataclass
 class Stream:
-    """Feeds every connected page.
+    """Sender of events to every connected page.
 
     Attributes:
         boot: changes with every start of the server.
@@ -39,14 +40,14 @@ class Stream:
         by_hand: the commands that reach the same lamps.
     """
 
-    place: Place
+    place: ServerSettings
     observatory: Observatory
     clock: Clock
     journal: JournalWatch
     lamps: LampWatch
     launcher: Launcher
     boot: str
-    by_hand: ByHand
+    by_hand: CommandHints
     closing: bool = False
     switching: int = 0
     _loop: asyncio.AbstractEventLoop | None = None
@@ -66,11 +67,16 @@ class Stream:
         self._wake()
 
     def _stirred(self, before: Sight, after: Sight) -> None:
-        """The journal has been looked at; called in its watch's thread."""
+        """Handle a reading of the journal. It is called in the watch's thread."""
         self.launcher.look()
         if before.lamp_mark != after.lamp_mark:
             self.lamps.hurry()
-        changed = before.runs is not after.runs or before.accounts != after.accounts or before.error != after.error
+        changed = (
+            before.runs is not after.runs
+            or before.queue is not after.queue
+            or before.accounts != after.accounts
+            or before.error != after.error
+        )
         if changed and self._loop is not None:
             with suppress(RuntimeError):  # the loop has just closed
                 self._loop.call_soon_threadsafe(self._wake)
@@ -81,7 +87,7 @@ class Stream:
 
     @contextmanager
     def seat(self) -> Iterator[bool]:
-        """Take one of the places for pages for as long as the body lasts; False where none is free."""
+        """Take one of the places for pages for the duration of the body. Yield False if none is free."""
         free = self._pages < _MOST_PAGES
         self._pages += free
         try:
@@ -91,7 +97,7 @@ class Stream:
 
     @contextmanager
     def switch(self) -> Iterator[None]:
-        """Tell every page, for as long as the body lasts, that lamps are being switched off."""
+        """Show on every page, for the duration of the body, that lamps are being switched off."""
         self.switching += 1
         self._wake()
         try:
@@ -100,17 +106,17 @@ class Stream:
             self.switching -= 1
 
     async def follow(self, run: str | None) -> AsyncIterator[bytes]:
-        """The messages for one page.
+        """Yield the messages for one page.
 
         Args:
-            run: which one is looked at; None: the one that goes on, or the newest.
+            run: the shown run; None: the running one, or the newest.
         """
         changed = asyncio.Event()
         self._waiting.add(changed)
         sent: dict[str, Any] = {}
         try:
             with self.journal.watching(run):
-                # A browser that reconnects by itself waits so long, ms.
+                # The pause before a browser reconnects, ms.
                 yield b"retry: 1000\n\n"
                 while not self.closing:
                     sight = self.journal.sight
@@ -127,11 +133,11 @@ class Stream:
     def _news(self, sight: Sight, run: str | None) -> list[tuple[str, Any]]:
         shown = run or sight.present
         account = sight.accounts.get(shown) if shown else None
-        news: list[tuple[str, Any]] = [("runs", sight.runs)]
+        news: list[tuple[str, Any]] = [("runs", sight.runs), ("queue", sight.queue)]
         return [*news, ("run", account.facts)] if account is not None else news
 
     def tick(self, sight: Sight) -> dict[str, Any]:
-        """All that is true at this moment only."""
+        """Return everything that is true at this moment only."""
         now_s = self.clock.now()
         going = [account.now(now_s) for run, account in sight.accounts.items() if run in sight.owners]
         return {
@@ -167,7 +173,7 @@ class Stream:
         }
 
 
-def _lamp(name: str, seen: Seen) -> dict[str, Any]:
+def _lamp(name: str, seen: LampView) -> dict[str, Any]:
     return {
         "name": name,
         "state": seen.state,
@@ -178,5 +184,5 @@ def _lamp(name: str, seen: Seen) -> dict[str, Any]:
 
 
 def _message(event: str, value: Mapping[str, Any] | tuple[Any, ...]) -> bytes:
-    # JSON has no bare line ends, so that nothing in a name can begin another message.
+    # JSON has no bare line ends, so that no name can begin another message.
     return f"event: {event}\ndata: {json.dumps(value, allow_nan=False)}\n\n".encode()

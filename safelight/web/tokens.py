@@ -1,11 +1,10 @@
-"""The token without which nothing is changed: made at every start, kept in a file that only its owner can read."""
+"""Token that every change needs: made at every start, and kept in a file that only its owner can read."""
 
-import os
 import secrets
-from contextlib import suppress
 from pathlib import Path
 
-from safelight import SafelightError
+from safelight.errors import SafelightError
+from safelight.files import write_atomically
 
 __all__ = ["TOKEN_FILE", "TokenError", "keep_token", "new_token", "same"]
 
@@ -14,11 +13,11 @@ _BYTES = 32
 
 
 class TokenError(SafelightError):
-    """The token can't be kept."""
+    """Token that can't be kept."""
 
 
 def new_token() -> str:
-    """256 random bits, in letters that survive a URL and a clipboard."""
+    """Return 256 random bits, in letters that are safe in a URL and a clipboard."""
     return secrets.token_urlsafe(_BYTES)
 
 
@@ -28,22 +27,15 @@ def same(token: str, given: str) -> bool:
 
 
 def keep_token(home: Path, token: str) -> Path:
-    """Write the token to `web-token` in the home, mode 600 from its first moment; what stood there is replaced.
+    """Write the token to `web-token` in the state folder, with mode 600 from the beginning. An old one is replaced.
 
     Raises:
         TokenError: it can't be written.
     """
     path = home / TOKEN_FILE
-    draft = home / f".{TOKEN_FILE}.{secrets.token_hex(4)}"
     try:
         home.mkdir(parents=True, exist_ok=True)
-        # O_EXCL: nobody has laid a file or a link there for us to write into.
-        number = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(number, "w", encoding="ascii") as file:  # noqa: PTH123 - a descriptor
-            file.write(token + "\n")
-        draft.replace(path)
+        write_atomically(path, f"{token}\n".encode("ascii"), mode=0o600)
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
         raise TokenError(f"the token can't be kept in {path}: {error.strerror}") from None
     return path

@@ -11,9 +11,9 @@ from benchmarks.idle import idle_graph, seconds_per_send, seconds_per_state
 from benchmarks.page import _section
 from benchmarks.rows import Row, Table, in_turns
 from safelight.devices import load_observatory
-from safelight.engine.logbook import SegmentRecord
-from safelight.engine.record import NoRecord
-from safelight.engine.request import Request, plan_of
+from safelight.engine.planning.request import Request, plan_of
+from safelight.engine.records.run_writer import SegmentRecord
+from safelight.engine.run.record import NoRecord
 from safelight.states import State
 
 
@@ -54,7 +54,7 @@ def test_idle_states_are_all_walked() -> None:
 
 
 def test_a_durable_state_is_two_commits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A state alone commits its intent and its outcome; in a row, an outcome goes with the next intent."""
+    """A state alone commits its intent and its outcome. In a row, an outcome goes with the next intent."""
     commits: list[None] = []
     plain = SegmentRecord.commit
     monkeypatch.setattr(SegmentRecord, "commit", lambda self: (commits.append(None), plain(self))[1])

@@ -1,4 +1,4 @@
-"""What must be true of a run that has come to its end, however often it was broken off."""
+"""What must be true of a run that has come to its end, however often it was interrupted."""
 
 import hashlib
 import json
@@ -10,15 +10,15 @@ from typing import Any
 import sqlalchemy as sa
 from astropy.io import fits
 
-from safelight.engine import tables
-from safelight.engine.journal import Journal
-from safelight.engine.lock import Owner
+from safelight.engine.records import tables
+from safelight.engine.records.database import Journal
+from safelight.engine.records.lock import Owner
 from tests.crash.crashes import Case
 
 __all__ = ["assert_dark", "assert_whole", "cards_of", "rows_of"]
 
 SAME = ("IMAGETYP", "EXPTIME", "OBJECT", "CALIBFIB", "SWEEPN", "DWELLASK", "SEQNAME", "SEQHASH", "SHUTTER")
-"""Cards that a frame has however often its run was broken off; lamps and the fibres of a sweep come on top."""
+"""Cards that a frame has however often its run was interrupted; lamps and the fibres of a sweep come on top."""
 
 
 def rows_of(url: str, table: sa.Table, **equal: Any) -> list[Mapping[str, Any]]:
@@ -32,12 +32,12 @@ def rows_of(url: str, table: sa.Table, **equal: Any) -> list[Mapping[str, Any]]:
 
 
 def assert_dark(case: Case) -> None:
-    """No lamp burns."""
+    """Demand that no lamp is on."""
     assert case.burning() == []
 
 
 def header_of(path: Path) -> fits.Header:
-    """The header of a frame's file."""
+    """Return the header of a frame's file."""
     return fits.Header.fromstring(path.read_bytes()[: 2880 * 6].decode("latin-1"))
 
 
@@ -59,7 +59,7 @@ def cards_of(folder: Path, lamps: Iterable[str]) -> dict[str, dict[str, Any]]:
 def assert_whole(
     case: Case, run: str, expected: Iterable[str], folder: Path | None = None, *, forgotten: bool = False
 ) -> None:
-    """No frame lost, none doubled: the journal, the manifest, the disk and the headers say the same.
+    """Demand that no frame lost, none doubled: the journal, the manifest, the disk and the headers say the same.
 
     Args:
         case: whose run.
@@ -96,7 +96,7 @@ def assert_whole(
 def _assert_files(
     folder: Path, run: str, good: Iterable[Mapping[str, Any]], listed: Iterable[Mapping[str, Any]]
 ) -> None:
-    """Every file is whole, is what journal and manifest say, and belongs to the frame that its header names."""
+    """Demand that every file is whole, as journal and manifest say, and of the frame that its header names."""
     told = {file["path"]: (file["bytes"], file["sha256"]) for frame in listed for file in frame["files"]}
     on_disk = {path.name for path in folder.glob("*.fits")}
     assert on_disk == set(told), "files beside those of the manifest"

@@ -1,4 +1,4 @@
-"""Runs in processes of their own, which die at chosen moments; the test's side of `warm.py`."""
+"""Runs in processes of their own, which die at chosen moments. The test's side of `warm.py`."""
 
 import json
 import signal
@@ -11,8 +11,8 @@ from typing import Any, Self
 import yaml
 
 from safelight.devices import shipped_observatories
-from safelight.engine.journal import default_url
-from tests.warm_process import WarmProcess
+from safelight.engine.records.database import default_url
+from tests.warm_process import WarmProcess, ended
 
 __all__ = ["ALL_FEATURES", "Case", "Ended", "Warm", "small_observatory"]
 
@@ -41,7 +41,7 @@ ALL_FEATURES: Mapping[str, Any] = {
 
 
 def small_observatory(folder: Path, *, cameras: str = "b", name: str = "small", **changes: Any) -> Path:
-    """The simulated observatory with few cameras: little to write, so that many runs take little time.
+    """Return the simulated observatory with few cameras: little to write, so that many runs take little time.
 
     Args:
         folder: where the document is written.
@@ -70,24 +70,24 @@ class Case:
 
     @classmethod
     def at(cls, folder: Path, observatory: Path, sequence: Any = "demo", **changes: Any) -> "Case":
-        """A case in a folder of its own."""
+        """Return a case in a folder of its own."""
         home = folder / "home"
         given = {"journal": default_url(home), "sequence": sequence} | changes
         return cls(home, folder / "frames", str(observatory), **given)
 
     def outlets(self) -> dict[str, str]:
-        """Each outlet as it stands in the switch's file, read without any of our own code."""
+        """Return each outlet as it stands in the switch's file, read without any of our own code."""
         path = self.home / "simulated" / "switch.json"
         if not path.exists():
             return {}
         return {lamp: outlet["state"] for lamp, outlet in json.loads(path.read_bytes())["outlets"].items()}
 
     def burning(self) -> list[str]:
-        """The lamps that burn."""
+        """Return the lamps that burn."""
         return [lamp for lamp, state in self.outlets().items() if state != "off"]
 
     def job(self, verb: str, **more: Any) -> dict[str, Any]:
-        """As the warm process is told; what is no field of the request stands beside it."""
+        """As the warm process is told. What is no field of the request stands beside it."""
         request: dict[str, Any] = {"home": str(self.home), "speed": self.speed, "journal": self.journal}
         if verb == "run":
             request |= {"sequence": self.sequence, "observatory": self.observatory, "frames": str(self.frames)}
@@ -109,12 +109,12 @@ class Ended:
 
     @property
     def outcome(self) -> str:
-        """Of the run; the error's name where there was none."""
+        """Of the run. The error's name where there was none."""
         return str(self.answer.get("outcome") or self.answer.get("error"))
 
 
 class Warm(WarmProcess):
-    """The warm process that runs and resumes; `warm.py` is its other side."""
+    """The warm process that runs and resumes. `warm.py` is its other side."""
 
     @classmethod
     @contextmanager
@@ -131,16 +131,15 @@ class Warm(WarmProcess):
     def end(self) -> Ended:
         """Hear the child until it has ended."""
         events: list[Mapping[str, Any]] = []
-        while "status" not in (said := self.hear()):
+        while not ended(said := self.hear()):
             events.append(said)
-        self.child = 0
         return Ended(said["status"], said, events)
 
     def until(self, event: str, **facts: Any) -> Mapping[str, Any]:
-        """Hear the child until it tells this; it must be a job with `tell`."""
+        """Hear the child until it tells this. It must be a job with `tell`."""
         while True:
             said = self.hear()
-            if "status" in said:
+            if ended(said):
                 raise AssertionError(f"the run ended before {event} {facts}: {said}")
             if said["event"] == event and all(said.get(key) == value for key, value in facts.items()):
                 return said

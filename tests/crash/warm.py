@@ -23,21 +23,22 @@ import os
 import pathlib
 import resource
 import signal
-import sys
 import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NoReturn
 
-from safelight import SafelightError
-from safelight.devices.simulated import fits, line  # noqa: F401 - slow, and needed by every child
+from safelight.devices.simulated import device_line, frame_writer  # noqa: F401 - slow, and needed by every child
 from safelight.devices.simulated.faults import Fault
-from safelight.engine.calibrate import Request, perform
-from safelight.engine.journal import Journal
-from safelight.engine.resume import ResumeRequest, resume
-from safelight.engine.runner import Runner
+from safelight.engine.records.database import Journal
+from safelight.engine.resume.resumption import ResumeRequest, resume
+from safelight.engine.run.runner import Runner
+from safelight.engine.run.start import Request, perform
+from safelight.errors import SafelightError
+from tests.warm_guards import WarmGuards
+from tests.warm_server import say, serve
 
 WORDS: Mapping[str, tuple[Any, Callable[..., Any]]] = {"run": (Request, perform), "resume": (ResumeRequest, resume)}
 PATHS = ("home", "frames")
@@ -67,7 +68,7 @@ class Moments:
             self._runner.stop(at["do"], "the campaign says so")
 
     def install(self) -> None:
-        """Be told of every moment; this process has only one run in its life."""
+        """Be told of every moment. This process has only one run in its life."""
         self._watch_commits()
         self._watch_devices()
         self._before(os, "fsync", "disk")
@@ -88,7 +89,9 @@ class Moments:
         commit, alone = Journal.commit, Journal.alone
 
         def watched(journal: Journal) -> None:
-            mine = threading.current_thread() is threading.main_thread() and journal._connection.in_transaction()
+            here = threading.current_thread()
+            runs_own = here is threading.main_thread() or here.name == "journal-writer"
+            mine = runs_own and journal._connection.in_transaction()
             if mine:
                 self.here("uncommitted")
             commit(journal)
@@ -102,7 +105,7 @@ class Moments:
         Journal.alone = taken  # type: ignore[method-assign,assignment]
 
     def _watch_devices(self) -> None:
-        wait, send = line.Line._wait, line.Line.send
+        wait, send = device_line.DeviceLine._wait, device_line.DeviceLine.send
         verb: ContextVar[str] = ContextVar("verb")
 
         async def waiting(self: Any, seconds: float) -> None:
@@ -118,8 +121,8 @@ class Moments:
             return answer
 
         moments = self
-        line.Line._wait = waiting  # type: ignore[method-assign]
-        line.Line.send = sending  # type: ignore[method-assign]
+        device_line.DeviceLine._wait = waiting  # type: ignore[method-assign]
+        device_line.DeviceLine.send = sending  # type: ignore[method-assign]
 
 
 class _Then:
@@ -137,11 +140,6 @@ class _Then:
         if error[0] is None:
             self._then()
         return swallowed
-
-
-def say(**message: Any) -> None:
-    """One line, at once and undivided."""
-    os.write(1, json.dumps(message).encode() + b"\n")
 
 
 def work(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,8 +183,8 @@ def work(job: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def child(job: Mapping[str, Any], answer_fd: int) -> None:
-    """The life of a child; leaves without any of the clean-up that belongs to its parent."""
+def child(job: Mapping[str, Any], answer_fd: int) -> NoReturn:
+    """Live as a child, and leave without the clean-up that belongs to the parent."""
     try:
         os.write(answer_fd, json.dumps(work(job)).encode())
         os._exit(0)
@@ -204,24 +202,10 @@ def warm_up() -> None:
         asyncio.run(resume(ResumeRequest(home=folder, speed="max"), guarded=False))
 
 
-def main() -> None:
-    """Fork for each job, wait, answer."""
-    warm_up()
-    for request in sys.stdin:
-        job = json.loads(request)
-        hear_fd, answer_fd = os.pipe()
-        pid = os.fork()
-        if not pid:
-            os.close(hear_fd)
-            child(job, answer_fd)
-        os.close(answer_fd)
-        say(pid=pid)
-        with os.fdopen(hear_fd, "rb") as pipe:
-            # Guards must not keep it open: descriptors are not handed down.
-            answer = pipe.read()
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        say(status=status, **(json.loads(answer) if answer else {}))
-
-
 if __name__ == "__main__":
-    main()
+    warm_up()
+    guards = WarmGuards()
+    guards.begin()
+    with guards.in_use():
+        serve(child)
+    guards.close()

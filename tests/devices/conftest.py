@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from safelight.devices import Devices, Observatory, load_observatory, open_devices
+from tests.matrix.commands import Commands
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ class QuickClock:
         return self._now
 
     def utc(self) -> datetime:
-        """The time, UTC."""
+        """Return the time, UTC."""
         return self._start + timedelta(seconds=self._now)
 
     async def sleep(self, seconds: float) -> None:
@@ -40,7 +41,7 @@ class QuickClock:
 
     @asynccontextmanager
     async def timeout(self, seconds: float) -> AsyncIterator[object]:
-        """Raise TimeoutError after so many seconds."""
+        """Raise TimeoutError after as many seconds."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(None) as scope:
             alarm = self._alarm(seconds)
@@ -73,33 +74,40 @@ class QuickClock:
             loop.call_soon(self._pump, loop)
 
 
+@pytest.fixture(scope="module")
+def commands() -> Iterator[Commands]:
+    """Yield the warm process from which runs are started."""
+    with Commands.warm() as process:
+        yield process
+
+
 @pytest.fixture
 def clock() -> QuickClock:
-    """A clock that stands at its start."""
+    """Return a clock that stands at its start."""
     return QuickClock()
 
 
 @pytest.fixture(scope="session")
 def observatory() -> Observatory:
-    """The shipped simulated observatory."""
+    """Return the shipped simulated observatory."""
     return load_observatory("simulated")
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A folder for the simulated instrument."""
+    """Return a folder for the simulated instrument."""
     return tmp_path / "home"
 
 
 @pytest.fixture
 def devices(observatory: Observatory, clock: QuickClock, home: Path) -> Devices:
-    """A new simulated instrument."""
+    """Return a new simulated instrument."""
     return open_devices(observatory, clock=clock, home=home)
 
 
 @pytest.fixture
 def run() -> Callable[[Awaitable[T]], T]:
-    """Run a coroutine to its end; a leaked task is an error."""
+    """Run a coroutine to its end. A leaked task is an error."""
 
     def runner(work: Awaitable[T]) -> T:
         async def whole() -> T:

@@ -1,276 +1,185 @@
-"""What every driver of each protocol must hold, whatever hardware is behind it."""
+"""The contract of all five kinds of device, held by the simulated observatory in virtual time."""
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import pytest
-from astropy.io import fits
-
-from safelight.devices import (
-    AltAz,
-    DeviceFailed,
-    Devices,
-    ExposureOrder,
-    FibreSelector,
-    Lamps,
-    Observatory,
-    Spectrographs,
-    Telescopes,
-    Timekeeper,
-    open_devices,
+from safelight.devices import AltAz, Observatory, load_observatory
+from safelight.devices.drivers import DeviceKind, DriverSite
+from safelight.devices.simulated import open_device
+from safelight.devices.simulated.detector import Detectors
+from safelight.devices.simulated.faults import VERBS, Fault, FaultBook
+from safelight.devices.simulated.fibsel import Mask
+from safelight.devices.simulated.selectors import Wheels
+from safelight.devices.simulated.switch import SimulatedSwitch
+from safelight.devices.simulated.telescopes import Mounts
+from safelight.engine.clock import VirtualClock
+from safelight.testing import (
+    FibreSelectorContract,
+    FibreSelectorStandIn,
+    LampContract,
+    LampStandIn,
+    SelectorContract,
+    SelectorStandIn,
+    SpectrographContract,
+    SpectrographStandIn,
+    Stage,
+    TelescopeContract,
+    TelescopeStandIn,
+    Trouble,
 )
-from safelight.devices.timing import separation_deg
 
-Run = Callable[[Any], Any]
+SELECTORS = {
+    "units": {
+        "slit": {"positions": ["narrow", "wide", "none"], "move_s": 6.0, "settle_s": 1.0},
+        "mirror": {"positions": ["in", "out"], "move_s": 4.0},
+    },
+    "status_s": 0.1,
+}
+OBSERVATORY = Observatory.model_validate(
+    load_observatory("simulated").model_dump(mode="json") | {"selectors": SELECTORS}
+)
 
-# Other families of drivers run these same functions with fixtures of their own: tests/clu, tests/dli.
-
-
-@pytest.fixture
-def pace() -> float:
-    """How long exposures are here, and the looks in between: 1 in time that costs nothing."""
-    return 1.0
-
-
-@pytest.fixture
-def arc(pace: float) -> ExposureOrder:
-    """An exposure with light."""
-    return ExposureOrder("arc", 10.0 * pace, "Argon-10s-001")
+SILENCE_S = 2.0
+"""After so long the line to a simulated device gives up, observatory time."""
 
 
-@pytest.fixture
-def again(observatory: Observatory, clock: Timekeeper, home: Path) -> Callable[[], Devices]:
-    """Opens the devices under test, as another process would."""
-    return lambda: open_devices(observatory, clock=clock, home=home)
+def faults_of(family: str, trouble: Trouble | None) -> list[Fault]:
+    """Return a trouble as faults of the simulated device."""
+    acting = sorted(VERBS[family] - {"status"})
+    every: dict[str, list[dict[str, Any]]] = {
+        "unreachable": [{"verb": "*", "what": "disconnect", "seconds": 1e6}],
+        "silent": [{"verb": "*", "what": "hang", "seconds": SILENCE_S}],
+        "slow": [{"verb": "*", "what": "timeout", "seconds": SILENCE_S}],
+        "cut": [{"verb": "*", "what": "disconnect", "seconds": 0.0}],
+        "refused": [{"verb": verb, "what": "error"} for verb in acting],
+        "not_done": [{"verb": verb, "what": "lie"} for verb in acting],
+        "read_hangs": [{"verb": "status", "what": "hang", "seconds": 10 * SILENCE_S, "times": 1}],
+    }
+    faults = every.get(str(trouble), [])
+    return [Fault.model_validate({"device": family, "times": "forever", **fault}) for fault in faults]
 
 
-@pytest.fixture
-def devices(again: Callable[[], Devices]) -> Devices:
-    """The devices under test."""
-    return again()
+class Simulated(LampStandIn, TelescopeStandIn, FibreSelectorStandIn, SelectorStandIn, SpectrographStandIn):
+    """The files of the simulated observatory are the truth. Troubles are faults, or garbage in the files."""
+
+    offers: ClassVar[frozenset[Trouble]] = frozenset(
+        {"unreachable", "slow", "silent", "cut", "refused", "not_done", "read_hangs"}
+    )
+
+    def __init__(self, kind: DeviceKind, site: DriverSite) -> None:
+        assert OBSERVATORY.fibsel is not None
+        assert OBSERVATORY.telescopes is not None
+        assert OBSERVATORY.selectors is not None
+        self._kind, self._clock = kind, site.clock
+        self._drivers: list[Any] = []
+        self._switch, self._detectors = SimulatedSwitch(site), Detectors(site)
+        self._mask, self._mounts = Mask(site, OBSERVATORY.fibsel), Mounts(site, OBSERVATORY.telescopes)
+        self._wheels = Wheels(site, OBSERVATORY.selectors)
+
+    def noted(self, driver: Any) -> Any:
+        """Note a driver, which is to meet the troubles."""
+        self._drivers.append(driver)
+        return driver
+
+    async def bring_about(self, trouble: Trouble | None) -> None:
+        """Give faults to the lines of all drivers."""
+        for driver in self._drivers:
+            units = () if self._kind == "fibsel" else driver.names
+            driver._line._book = FaultBook(self._kind, units, faults_of(self._kind, trouble))
+            driver._line._away_until = {}
+
+    def lit(self) -> set[str]:
+        """Return the outlets that are on."""
+        return {lamp for lamp, outlet in self._switch.outlets().items() if outlet.state == "on"}
+
+    async def switch(self, lamp: str, *, on: bool) -> None:
+        """Switch an outlet in the file."""
+        self._switch.turn((lamp,), on=on)
+
+    def where(self) -> Mapping[str, AltAz]:
+        """Return where the mounts are."""
+        return {name: self._mounts.where(name, each) for name, each in self._mounts.motions().items()}
+
+    def steps(self) -> int:
+        """Return where the mask is."""
+        return self._mask.steps()
+
+    def positions(self) -> Mapping[str, str | None]:
+        """Return where the wheels are."""
+        now = self._wheels.now()
+        found: dict[str, str | None] = {}
+        for name, motions in self._wheels.motions().items():
+            moves = bool(motions) and motions[-1].moving(now)
+            found[name] = None if moves else self._wheels.position(name, motions)
+        return found
+
+    def moving(self) -> set[str]:
+        """Return the wheels that move."""
+        now = self._wheels.now()
+        return {name for name, motions in self._wheels.motions().items() if motions and motions[-1].moving(now)}
+
+    def open_shutters(self) -> set[str]:
+        """Return whose shutter is open."""
+        now = self._clock.utc().timestamp()
+        charges = self._detectors.charges().items()
+        return {name for name, charge in charges if charge is not None and charge.shutter(now) == "open"}
 
 
-def test_protocols(devices: Devices) -> None:
-    """Each device fulfils its protocol."""
-    assert isinstance(devices.lamps, Lamps)
-    assert isinstance(devices.telescopes, Telescopes)
-    assert isinstance(devices.spectrographs, Spectrographs)
-    assert isinstance(devices.fibsel, FibreSelector)
+class InTheComputer:
+    """The stage: the simulated observatory in a folder, in virtual time."""
+
+    kind: ClassVar[DeviceKind]
+    # Its line carries values of Python, so that no answer can be garbled. What it makes of garbled files is in
+    # test_simulated.py.
+    troubles: ClassVar[tuple[Trouble, ...]] = ("unreachable", "slow", "silent", "cut", "refused")
+    begin_s = 0.5
+
+    @asynccontextmanager
+    async def stage(self, home: Path) -> AsyncIterator[Stage[Any, Any]]:
+        """Return the files and what opens the driver."""
+        clock = VirtualClock()
+        site = DriverSite(OBSERVATORY, clock, home / "simulated observatory")
+        hardware = Simulated(self.kind, site)
+        yield Stage(open=lambda: hardware.noted(open_device(self.kind, site)), hardware=hardware, clock=clock)
 
 
-def test_lamp_on_and_off(devices: Devices, run: Run) -> None:
-    """A lamp commanded on reads back on, the others off; commanded off it reads back off."""
+class TestLamps(InTheComputer, LampContract):
+    """Lamps, by the main path."""
 
-    async def scene() -> None:
-        for lamp in devices.lamps.names:
-            await devices.lamps.on(lamp)
-            states = await devices.lamps.status()
-            assert states == {name: "on" if name == lamp else "off" for name in devices.lamps.names}
-            await devices.lamps.off(lamp)
-            assert set((await devices.lamps.status()).values()) == {"off"}
-
-    run(scene())
+    kind = "lamps"
 
 
-def test_off_is_harmless_when_off(devices: Devices, run: Run) -> None:
-    """Off may be sent to a lamp that is off already, as often as one likes."""
+class TestSecondLamps(InTheComputer, LampContract):
+    """Lamps, by the second path."""
 
-    async def scene() -> None:
-        for _ in range(3):
-            await devices.lamps.off(devices.lamps.names[0])
-        assert set((await devices.lamps.status()).values()) == {"off"}
-
-    run(scene())
+    kind = "second_lamps"
 
 
-def test_all_off(devices: Devices, run: Run) -> None:
-    """One command darkens all lamps."""
+class TestTelescopes(InTheComputer, TelescopeContract):
+    """Telescopes."""
 
-    async def scene() -> None:
-        await asyncio.gather(*(devices.lamps.on(lamp) for lamp in devices.lamps.names))
-        assert set((await devices.lamps.status()).values()) == {"on"}
-        await devices.lamps.all_off()
-        assert set((await devices.lamps.status()).values()) == {"off"}
-
-    run(scene())
+    kind = "telescopes"
 
 
-def test_what_others_switch(devices: Devices, again: Callable[[], Devices], run: Run) -> None:
-    """Lamps that somebody else has lit are read as lit, and go off: a driver believes the switch, not its memory."""
+class TestFibreSelector(InTheComputer, FibreSelectorContract):
+    """The fibre mask."""
 
-    async def scene() -> None:
-        other = again()
-        lamps, lamp = devices.lamps, devices.lamps.names[0]
-        try:
-            await lamps.off(lamp)
-            await other.lamps.on(lamp)
-            assert (await lamps.status())[lamp] == "on"
-            await lamps.off(lamp)
-            assert (await other.lamps.status())[lamp] == "off"
-            await other.lamps.on(lamp)
-            await lamps.all_off()
-            assert set((await other.lamps.status()).values()) == {"off"}
-        finally:
-            await other.close()
-
-    run(scene())
+    kind = "fibsel"
 
 
-def test_unknown_lamp(devices: Devices, run: Run) -> None:
-    """A lamp that isn't there is refused, with the nearest name."""
-    with pytest.raises(DeviceFailed, match="did you mean 'Argon'"):
-        run(devices.lamps.on("Argn"))
+class TestSelectors(InTheComputer, SelectorContract):
+    """Selectors."""
+
+    kind = "selectors"
+    rest: ClassVar[Mapping[str, str]] = {"slit": "narrow", "mirror": "in"}
+    target: ClassVar[Mapping[str, str]] = {"slit": "none", "mirror": "out"}
 
 
-def test_goto_arrives(devices: Devices, observatory: Observatory, run: Run) -> None:
-    """Telescopes arrive within tolerance at a named position, and say so."""
-    telescopes, model = devices.telescopes, observatory.telescopes
-    assert telescopes is not None
-    assert model is not None
-    targets = observatory.targets("calibration")
+class TestSpectrographs(InTheComputer, SpectrographContract):
+    """Spectrographs."""
 
-    async def scene() -> None:
-        await telescopes.goto(targets)
-        status = await telescopes.status()
-        assert set(status) == set(telescopes.names)
-        for name, each in status.items():
-            assert not each.slewing
-            assert each.where is not None
-            assert separation_deg(each.where, targets[name]) <= model.tolerance_deg
-
-    run(scene())
-
-
-def test_stop_stops(devices: Devices, run: Run, clock: Timekeeper, pace: float) -> None:
-    """Stopped telescopes are not slewing, and stay where they are."""
-    telescopes = devices.telescopes
-    assert telescopes is not None
-
-    async def scene() -> None:
-        slew = asyncio.create_task(telescopes.goto({"sci": AltAz(80.0, 100.0)}))
-        await clock.sleep(5.0 * pace)
-        assert (await telescopes.status())["sci"].slewing
-        slew.cancel()
-        await asyncio.gather(slew, return_exceptions=True)
-        await telescopes.stop()
-        first = (await telescopes.status())["sci"]
-        await clock.sleep(5.0 * pace)
-        assert (await telescopes.status())["sci"] == first
-        assert not first.slewing
-
-    run(scene())
-
-
-def test_mask_moves(devices: Devices, observatory: Observatory, run: Run) -> None:
-    """The mask arrives at each fibre's motor position."""
-    fibsel = devices.fibsel
-    assert fibsel is not None
-    assert observatory.fibsel is not None
-    fibres = observatory.fibsel.fibres
-
-    async def scene() -> None:
-        for steps in fibres.values():
-            await fibsel.move(steps)
-            status = await fibsel.status()
-            assert (status.steps, status.moving) == (steps, False)
-
-    run(scene())
-
-
-def test_exposure(devices: Devices, arc: ExposureOrder, run: Run, tmp_path: Path) -> None:
-    """An exposure holds its charge until it is read out into whole files with the given header."""
-    specs = devices.spectrographs
-
-    async def scene() -> None:
-        number = await specs.expose(arc)
-        held = await specs.status()
-        assert {each.activity for each in held.values()} == {"holding"}
-        assert {each.shutter for each in held.values()} == {"closed"}
-        assert {each.exposure_no for each in held.values()} == {number}
-        files = await specs.read_out({"FRAMEID": ("arc-1", "frame"), "SEQNAME": "arcs", "N": 3, "T": True}, tmp_path)
-        assert files == specs.files_of(number, tmp_path)
-        assert len(files) == len(specs.cameras)
-        assert all(f"-{camera}" in path.name for path, camera in zip(files, specs.cameras, strict=True))
-        for path in files:
-            with fits.open(path) as hdus:
-                hdus.verify("exception")
-                header = hdus[0].header
-                assert (header["FRAMEID"], header["SEQNAME"], header["N"], header["T"]) == (
-                    "arc-1",
-                    "arcs",
-                    3,
-                    True,
-                )
-                assert hdus[0].data.dtype.name == "uint16"
-        assert {each.activity for each in (await specs.status()).values()} == {"idle"}
-
-    run(scene())
-
-
-def test_numbers_rise(devices: Devices, run: Run, tmp_path: Path) -> None:
-    """Exposure numbers rise, aborted exposures included."""
-    specs = devices.spectrographs
-
-    async def scene() -> list[int]:
-        numbers = []
-        for _ in range(3):
-            numbers.append(await specs.expose(ExposureOrder("bias", 0.0, "bias-001")))
-            await specs.abort()
-        return numbers
-
-    numbers = run(scene())
-    assert numbers == sorted(set(numbers))
-
-
-def test_abort(devices: Devices, clock: Timekeeper, arc: ExposureOrder, pace: float, run: Run, tmp_path: Path) -> None:
-    """A cancelled exposure goes on with the shutter open until abort, which leaves all idle and closed."""
-    specs = devices.spectrographs
-
-    async def scene() -> None:
-        exposing = asyncio.create_task(specs.expose(arc))
-        await clock.sleep(5.0 * pace)
-        exposing.cancel()
-        await asyncio.gather(exposing, return_exceptions=True)
-        during = await specs.status()
-        assert {(each.activity, each.shutter) for each in during.values()} == {("integrating", "open")}
-        await specs.abort()
-        after = await specs.status()
-        assert {(each.activity, each.shutter) for each in after.values()} == {("idle", "closed")}
-        with pytest.raises(DeviceFailed):
-            await specs.read_out({}, tmp_path)
-
-    run(scene())
-
-
-def test_one_exposure_at_a_time(devices: Devices, clock: Timekeeper, arc: ExposureOrder, pace: float, run: Run) -> None:
-    """A second exposure is refused during one, and while its charge waits."""
-    specs = devices.spectrographs
-
-    async def scene() -> None:
-        exposing = asyncio.create_task(specs.expose(arc))
-        await clock.sleep(5.0 * pace)
-        with pytest.raises(DeviceFailed, match="integrating"):
-            await specs.expose(arc)
-        await exposing
-        with pytest.raises(DeviceFailed, match="holding"):
-            await specs.expose(arc)
-        await specs.reset()
-        assert {each.activity for each in (await specs.status()).values()} == {"idle"}
-
-    run(scene())
-
-
-def test_dark_keeps_shutter_closed(devices: Devices, clock: Timekeeper, pace: float, run: Run) -> None:
-    """The shutter stays closed during a dark."""
-    specs = devices.spectrographs
-
-    async def scene() -> None:
-        exposing = asyncio.create_task(specs.expose(ExposureOrder("dark", 10.0 * pace, "dark-10s-001")))
-        await clock.sleep(5.0 * pace)
-        during = await specs.status()
-        await exposing
-        assert {(each.activity, each.shutter) for each in during.values()} == {("integrating", "closed")}
-
-    run(scene())
+    kind = "spectrographs"
+    exposure_s = 10.0
+    long_s = 600.0

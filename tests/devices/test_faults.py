@@ -18,7 +18,7 @@ from safelight.devices import (
     Timekeeper,
     open_devices,
 )
-from safelight.devices.observatory import SecondPath
+from safelight.devices.observatory.observatory import SecondPath
 from safelight.devices.simulated import Fault, load_faults
 
 Run = Callable[[Any], Any]
@@ -29,7 +29,7 @@ ARC = ExposureOrder("arc", 20.0, "arc-001")
 
 
 def fault(device: str, verb: str, what: str, **more: Any) -> Fault:
-    """A fault as a file would give it."""
+    """Return a fault as a file would give it."""
     return Fault.model_validate({"device": device, "verb": verb, "what": what} | more)
 
 
@@ -44,7 +44,7 @@ def faulty(observatory: Observatory, clock: Timekeeper, home: Path) -> Open:
 
 
 def calls(devices: Devices, observatory: Observatory, folder: Path) -> dict[str, Callable[[], Awaitable[Any]]]:
-    """Every verb of every device."""
+    """Return every verb of every device."""
     assert devices.telescopes is not None
     assert devices.fibsel is not None
     screen = observatory.targets("calibration")
@@ -149,7 +149,7 @@ def test_timeout_with_seconds_answers_late(faulty: Open, run: Run, clock: Timeke
 
 
 def test_hang_never_does_it(faulty: Open, run: Run, clock: Timekeeper) -> None:
-    """A hanging command is never obeyed; with seconds the line gives up."""
+    """A hanging command is never obeyed. With seconds the line gives up."""
     devices = faulty(fault("lamps", "on", "hang"), fault("lamps", "off", "hang", seconds=3.0))
 
     async def scene() -> None:
@@ -164,7 +164,7 @@ def test_hang_never_does_it(faulty: Open, run: Run, clock: Timekeeper) -> None:
 
 
 def test_lies(faulty: Open, run: Run, tmp_path: Path, observatory: Observatory) -> None:
-    """A lie acknowledges and does nothing; a lying status believes the lie."""
+    """A lie acknowledges and does nothing. A lying status believes the lie."""
     devices = faulty(
         fault("lamps", "on", "lie"),
         fault("lamps", "status", "lie", nth=2),
@@ -221,7 +221,7 @@ def test_only_the_named_part(faulty: Open, run: Run) -> None:
 
 
 def test_one_spectrograph_refuses(faulty: Open, run: Run) -> None:
-    """One spectrograph that refuses keeps all from beginning; one that lies is found idle."""
+    """One spectrograph that refuses keeps all from beginning. One that lies is found idle."""
     devices = faulty(fault("spectrographs.sp2", "expose", "error"), fault("spectrographs.sp3", "expose", "lie", nth=2))
 
     async def scene() -> None:
@@ -253,7 +253,7 @@ def test_second_path_has_its_own_faults(observatory: Observatory, clock: Timekee
 
 
 def test_counting(faulty: Open, run: Run) -> None:
-    """Nth counts matching calls from 1; times says how many are struck."""
+    """Nth counts matching calls from 1. Times says how many are struck."""
     devices = faulty(fault("lamps", "on", "error", nth=2, times=2))
 
     async def scene() -> list[bool]:
@@ -295,12 +295,15 @@ def test_fault_files(text: str, tmp_path: Path) -> None:
         ("- {device: lamps, verb: onn, what: hang}", "did you mean 'on'"),
         ("- {device: lamps, verb: on, what: hangs}", "did you mean 'hang'"),
         ("-\n  device: lamps\n  verb: on\n  what: hang\n  nht: 1\n", ":5: .*did you mean 'nth'"),
-        ("- {device: lamps, verb: on, what: hang, nth: 0}", "greater than or equal to 1"),
-        ("- {device: lamps, verb: on, what: hang, nth: 1, probability: 0.5}", "not both"),
+        (
+            "- {device: lamps, verb: on, what: hang, nth: 0}",
+            "faults.0.nth: expected a whole number, 1 or more, got 0",
+        ),
+        ("- {device: lamps, verb: on, what: hang, nth: 1, probability: 0.5}", "exclude each other"),
         ("- {device: lamps, verb: on, what: hang, times: often}", "times"),
-        ("just text", "a list"),
-        ("- hang", "a mapping"),
-        ("- [", "not a YAML document"),
+        ("just text", "expected a mapping with faults, got 'just text'"),
+        ("- hang", ":1: faults.0: expected a mapping such as .*, got 'hang'"),
+        ("- [", "not valid YAML"),
     ],
 )
 def test_bad_fault_files(text: str, words: str, tmp_path: Path) -> None:

@@ -22,13 +22,13 @@ async def take(devices: Devices, flavour: str, exposure_s: float, folder: Path) 
 
 
 async def point(devices: Devices, observatory: Observatory) -> None:
-    """All telescopes to the screen."""
+    """Point all telescopes to the screen."""
     assert devices.telescopes is not None
     await devices.telescopes.goto(observatory.targets("calibration"))
 
 
 def lit(seen: Measured, above_s: float = 1.0) -> set[str]:
-    """The lamps that shone."""
+    """Return the lamps that shone."""
     return {lamp for lamp, seconds in seen.lamps.items() if seconds > above_s}
 
 

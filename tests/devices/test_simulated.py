@@ -20,7 +20,7 @@ from safelight.devices import (
     Timekeeper,
     open_devices,
 )
-from safelight.devices.simulated.statefile import StateFile
+from safelight.devices.simulated.state_file import StateFile
 from safelight.devices.simulated.switch import SimulatedLamps
 from safelight.devices.timing import expose_s, move_s, slew_s
 
@@ -136,7 +136,7 @@ def test_aborted_by_another(observatory: Observatory, clock: Timekeeper, home: P
 
 
 def test_broken_read_out(devices: Devices, clock: Timekeeper, run: Run, tmp_path: Path) -> None:
-    """A read-out that is broken off loses the charge: error until reset, and no file."""
+    """A readout that is interrupted loses the charge: error until reset, and no file."""
     specs = devices.spectrographs
 
     async def scene() -> None:
@@ -155,7 +155,7 @@ def test_broken_read_out(devices: Devices, clock: Timekeeper, run: Run, tmp_path
 
 
 def test_unwritable_folder(devices: Devices, run: Run, tmp_path: Path) -> None:
-    """A folder that can't be written fails the read-out, and the charge waits for another try."""
+    """A folder that can't be written fails the readout, and the charge waits for another try."""
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     specs = devices.spectrographs
@@ -184,6 +184,44 @@ def test_corrupt_switch(content: bytes, devices: Devices, home: Path, run: Run) 
         path.write_bytes(content)
         await devices.lamps.all_off()
         assert set((await devices.lamps.status()).values()) == {"off"}
+
+    run(scene())
+
+
+def test_two_observatories_on_one_switch(
+    devices: Devices, observatory: Observatory, clock: Timekeeper, home: Path, run: Run
+) -> None:
+    """Lamps of another observatory in the same state folder stay as they are, and those that were never lit are off."""
+    units = {"ThAr": observatory.lamps.units["Neon"], "Argon": observatory.lamps.units["Argon"]}
+    other = observatory.model_copy(update={"lamps": observatory.lamps.model_copy(update={"units": units})})
+    others = open_devices(other, clock=clock, home=home)
+
+    async def scene() -> None:
+        await devices.lamps.on("Neon")
+        assert await others.lamps.status() == {"ThAr": "off", "Argon": "off"}
+        await others.lamps.on("ThAr")
+        await others.lamps.off("Argon")
+        seen = await devices.lamps.status()
+        assert {lamp for lamp, state in seen.items() if state == "on"} == {"Neon"}
+        assert set(seen.values()) == {"on", "off"}
+        await devices.lamps.all_off()
+        assert await others.lamps.status() == {"ThAr": "on", "Argon": "off"}
+
+    run(scene())
+
+
+def test_a_repaired_switch_knows_no_other_lamp(devices: Devices, home: Path, run: Run) -> None:
+    """After a repair every lamp that has not been switched since is unknown, in whatever order they are switched."""
+    path = home / "simulated" / "switch.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{")
+
+    async def scene() -> None:
+        await devices.lamps.off("Argon")
+        await devices.lamps.off("Neon")
+        seen = await devices.lamps.status()
+        assert {lamp for lamp, state in seen.items() if state == "off"} == {"Argon", "Neon"}
+        assert set(seen.values()) == {"off", "unknown"}
 
     run(scene())
 
@@ -262,9 +300,9 @@ def test_outlet_tells_since_when_and_who(
 CLAIMS = """
 import sys, pathlib
 from safelight.devices import load_observatory
-from safelight.devices.drivers import Site
+from safelight.devices.drivers import DriverSite
 from safelight.devices.simulated.detector import Detectors
-site = Site(load_observatory("simulated"), None, pathlib.Path(sys.argv[1]))
+site = DriverSite(load_observatory("simulated"), None, pathlib.Path(sys.argv[1]))
 print(*[Detectors(site).claim() for _ in range(40)])
 """
 

@@ -12,7 +12,7 @@ Comments above a block say more; several words are set apart by semicolons, and 
     <!-- exits: N -->            the last command ends with that code, and not with 0
     <!-- goes on -->             the last command is left at work once it has printed what stands there
     <!-- another terminal -->    in a second shell
-    <!-- needs: postgresql -->   a server that the test starts
+    <!-- needs: postgresql -->   a server that the test starts; so are `relays`, `alpaca` and `indi`, at $RELAYS, ...
     <!-- needs: FILE as NAME --> a file of the project under another name
     <!-- not run: why -->        there is no other way; `test_convention.py` counts them
 
@@ -71,7 +71,7 @@ class Block:
 
     @property
     def commands(self) -> list[Command]:
-        """The commands in it, one after the other; one without text stands for a command that goes on."""
+        """Commands in it, one after the other. One without text stands for a command that goes on."""
         found: list[tuple[list[str], list[str]]] = []
         for line in self.text.splitlines():
             if line.startswith("$ "):
@@ -85,12 +85,12 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """Every page of the documentation."""
+    """Return every page of the documentation."""
     return sorted(DOCS.rglob("*.md"))
 
 
 def blocks_of(page: Path) -> Iterator[Block]:
-    """The blocks of a page, in their order."""
+    """Yield the blocks of a page, in their order."""
     lines = page.read_text(encoding="utf-8").splitlines()
     number = 0
     while number < len(lines):
@@ -109,7 +109,7 @@ def blocks_of(page: Path) -> Iterator[Block]:
 
 
 def _marks_above(lines: list[str], number: int) -> Iterator[tuple[str, str]]:
-    """What the comments say that stand directly above a line."""
+    """Yield what the comments say that stand directly above a line."""
     while number > 0:
         number -= 1
         words = _words(lines[number])
@@ -119,7 +119,7 @@ def _marks_above(lines: list[str], number: int) -> Iterator[tuple[str, str]]:
 
 
 def _words(line: str) -> list[tuple[str, str]]:
-    """What a comment says, if the line is one."""
+    """Return what a comment says, if the line is one."""
     comment = _COMMENT.match(line)
     parts = [part.strip().partition(":") for part in comment[1].split(";")] if comment else []
     return [(name, value.strip()) for name, _, value in parts]

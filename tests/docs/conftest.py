@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from safelight.engine.guardbook import guards
+from safelight.engine.guard.status_files import guards
 from tests.docs.blocks import ROOT
 from tests.docs.reader import Reader
-from tests.journal.servers import Postgres, postgres_server
+from tests.engine.records.servers import Postgres, postgres_server
 
 __all__ = ["at_the_server", "until_gone"]
 
@@ -22,7 +22,7 @@ _UNSEEN = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "frames")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the project's folder, in which `make setup` has been done."""
+    """Return a copy of the project's folder, in which `make setup` has been done."""
     place = tmp_path / "safelight"
     shutil.copytree(ROOT, place, ignore=_UNSEEN)
     (place / ".venv").symlink_to(sys.prefix)
@@ -30,14 +30,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """What a reader's shell knows: the program, and a home of its own."""
+def environment(tmp_path: Path, warm_safelight: Path) -> dict[str, str]:
+    """Return what a reader's shell knows: the program, and a home of its own."""
     kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "TZ") if name in os.environ}
     (tmp_path / "user").mkdir()
     (tmp_path / "installed").mkdir()
     return {
         **kept,
-        "PATH": f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join([str(warm_safelight.parent), f"{sys.prefix}/bin", os.environ["PATH"]]),
         "HOME": str(tmp_path / "user"),
         "SAFELIGHT_HOME": str(tmp_path / "home"),
         "PYTHONPATH": str(tmp_path / "installed"),
@@ -50,19 +50,19 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A private PostgreSQL server."""
+    """Yield a private PostgreSQL server."""
     with postgres_server() as server:
         yield server
 
 
 def at_the_server(server: Postgres) -> dict[str, str]:
-    """What PostgreSQL's own programs and its library look for."""
+    """Return what PostgreSQL's own programs and its library look for."""
     return {"PGHOST": str(server.socket), "PGUSER": server.user}
 
 
 @pytest.fixture
 def reader(folder: Path, environment: dict[str, str], tmp_path: Path) -> Iterator[Reader]:
-    """A reader; the lamps that a page has left burning go off, and its guards end."""
+    """Yield a reader. The lamps that a page has left on go off, and its guards end."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     one = Reader(folder, environment, scratch)
@@ -76,7 +76,7 @@ def reader(folder: Path, environment: dict[str, str], tmp_path: Path) -> Iterato
 
 
 def until_gone(pid: int) -> bool:
-    """Whether a process ends within 20 s."""
+    """Return whether a process ends within 20 s."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:

@@ -8,18 +8,23 @@ import yaml
 
 from safelight.devices import Observatory, load_observatory
 from safelight.devices.simulated.faults import load_faults
-from safelight.engine.plan import make_plan, site_of
+from safelight.engine.planning.plan import make_plan, site_of
 from safelight.sequences import SequenceSpec, load
 
 __all__ = ["check_yaml", "is_sequence", "kind_of"]
 
 _OBSERVATORY = frozenset({"telescopes", "positions", "spectrographs", "fibsel", "deadlines", "retries", "guard"})
-_OBSERVATORY_TOO = frozenset({"policies", "default_position", "park_position"})
+_OBSERVATORY_TOO = frozenset(
+    {
+        *("selectors", "flavours", "policies", "default_position", "park_position", "notify", "sequences", "frames"),
+        *("site", "conditions"),
+    }
+)
 _OF_THE_SWITCH = frozenset({"driver", "units", "options", "second_path"})
 
 
 def kind_of(plain: Any) -> str:
-    """Whether it is a sequence, an observatory, a part of one, or faults."""
+    """Return whether it is a sequence, an observatory, a part of one, or faults."""
     if isinstance(plain, list) or "faults" in plain:
         return "faults"
     lamps = plain.get("lamps", {})
@@ -30,7 +35,7 @@ def kind_of(plain: Any) -> str:
 
 
 def is_sequence(plain: Any) -> bool:
-    """Whether plain values are a sequence, and not an answer of a program."""
+    """Return whether plain values are a sequence, and not an answer of a program."""
     return isinstance(plain, dict) and plain.keys() <= SequenceSpec.model_fields.keys()
 
 
@@ -61,7 +66,7 @@ def check_yaml(text: str, folder: Path) -> None:
 
 
 def _merged(whole: Any, part: Any) -> Any:
-    """A document with a part of it replaced, down to its leaves."""
+    """Return a document with a part of it replaced, down to its leaves."""
     if not isinstance(whole, Mapping) or not isinstance(part, Mapping):
         return part
     return {**whole, **{key: _merged(whole.get(key), value) for key, value in part.items()}}

@@ -7,7 +7,7 @@ __all__ = ["hurried"]
 # Commands that know --speed, where the page tells none and the instrument can be hurried.
 _SLOW = re.compile(
     r"(?<![\w/.-])safelight (?:run|resume|point|fibsel|expose)\b"
-    r"(?!(?:[^|;&\n\\]|\\\n)*(?:--speed|--dry-run|--help|relays\.yaml))"
+    r"(?!(?:[^|;&\n\\]|\\\n)*(?:--speed|--dry-run|--help|relays\.yaml|camera\.yaml|bench\.yaml|dome\.yaml --frames))"
 )
 _LISTENING = re.compile(r"(?<![\w/.-])safelight serve\b(?![^|;&\n]*--port)")
 

@@ -24,14 +24,14 @@ _VOLATILE = (
 
 
 def _settled(text: str) -> list[str]:
-    """The lines that say something, with the same word for all that differs each time."""
+    """Return the lines that say something, with the same word for all that differs each time."""
     for pattern, word in _VOLATILE:
         text = pattern.sub(word, text)
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _pattern(shown: str) -> str:
-    """A regular expression for settled lines: `...` in a line is anything, and on a line of its own any lines."""
+    """Return a regular expression for settled lines: `...` is anything in a line, or any lines."""
     parts = []
     for line in _settled(shown):
         if line == "...":
@@ -42,12 +42,12 @@ def _pattern(shown: str) -> str:
 
 
 def is_like(shown: str, printed: str) -> bool:
-    """Whether a command printed what the page shows; where the page shows nothing, anything is right."""
+    """Return whether a command printed what the page shows. Where the page shows nothing, anything is right."""
     lines = "".join(f"{line}\n" for line in _settled(printed))
     return not shown.strip() or re.fullmatch(_pattern(shown), lines) is not None
 
 
 def begins_with(shown: str, printed: str) -> bool:
-    """Whether a command that goes on has printed what the page shows by now."""
+    """Return whether a command that goes on has printed what the page shows by now."""
     lines = "".join(f"{line}\n" for line in _settled(printed))
     return re.match(_pattern(shown), lines) is not None

@@ -43,7 +43,7 @@ class Notebook:
         self._process: subprocess.Popen[str] | None = None
 
     def run(self, text: str, name: str) -> str:
-        """Execute a block; returns the traceback where it fails."""
+        """Execute a block. Return the traceback where it fails."""
         ast.parse(text)
         if self._process is None:
             self._process = subprocess.Popen(

@@ -12,7 +12,7 @@ _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
 def rows(page: str, *heads: str) -> list[dict[str, str]]:
-    """Every row of the tables of a page whose first heads are these; head -> cell."""
+    """Return every row of the tables of a page whose first heads are these. Head -> cell."""
     found: list[dict[str, str]] = []
     names: list[str] = []
     for line in (DOCS / page).read_text(encoding="utf-8").splitlines():
@@ -28,18 +28,18 @@ def rows(page: str, *heads: str) -> list[dict[str, str]]:
 
 
 def named(cell: str) -> list[str]:
-    """What a cell has in backticks."""
+    """Return what a cell has in backticks."""
     return re.findall(r"`([^`]+)`", cell)
 
 
 def anchors(page: Path) -> set[str]:
-    """What a link to a heading of a page may say."""
+    """Return what a link to a heading of a page may say."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
 def links(page: Path) -> Iterator[tuple[Path, str]]:
-    """Every link of a page to a file: the file and the anchor within it, empty where there is none."""
+    """Yield every link of a page to a file: the file and the anchor within it, empty where there is none."""
     for target in _LINK.findall(page.read_text(encoding="utf-8")):
         if "://" not in target:
             name, _, anchor = target.partition("#")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.docs.blocks import CTRL_C, FREE, MARKS, Block, Command
+from tests.docs.device_servers import EXAMPLES
 from tests.docs.documents import check_yaml, is_sequence
 from tests.docs.hurry import hurried
 from tests.docs.installed import install, uninstall
@@ -76,7 +77,7 @@ class Reader:
             self._save(block)
 
     def close(self) -> list[str]:
-        """Close everything; returns the commands that a page has begun and not ended."""
+        """Close everything. Return the commands that a page has begun and not ended."""
         left = [terminal.going for terminal in self._terminals.values() if terminal.going]
         for terminal in self._terminals.values():
             terminal.close()
@@ -85,7 +86,7 @@ class Reader:
         return left
 
     def _provide(self, needed: str) -> None:
-        """What this reader has had for long; servers are there already."""
+        """Copy a file that this reader has had for long. Servers are there already."""
         given, _, name = needed.partition(" as ")
         if name:
             shutil.copy(self._folder / given, self._folder / name)
@@ -109,7 +110,10 @@ class Reader:
     def _save(self, block: Block) -> None:
         path = self._terminal("").folder / block.marks["file"]
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(hurried(block.text) if block.language == "sh" else block.text, encoding="utf-8")
+        text = hurried(block.text) if block.language == "sh" else block.text
+        for name, example in EXAMPLES.items():
+            text = text.replace(example, self._environment.get(name, example))
+        path.write_text(text, encoding="utf-8")
 
     def _terminal(self, name: str) -> Terminal:
         if name not in self._terminals:

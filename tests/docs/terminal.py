@@ -81,7 +81,7 @@ class Terminal:
         return self.end()
 
     def wait_for(self, enough: Callable[[str], bool]) -> str:
-        """Wait until a command that goes on has printed enough; returns what it has printed."""
+        """Wait until a command that goes on has printed enough. Return what it has printed."""
         deadline = time.monotonic() + PATIENCE_S  # noqa: TID251 - a test of processes waits for processes
         while not enough(self.printed) and not self._told and self._look(deadline):
             pass
@@ -104,14 +104,16 @@ class Terminal:
         self._signal(signal.SIGINT)
 
     def close(self) -> None:
-        """Close the window; whatever still runs in it, or is about to, is ended."""
+        """Close the window. Whatever still runs in it, or is about to, is ended."""
+        # Stopped first: a shell in a loop would start its next program for each one that is ended.
+        with suppress(ProcessLookupError):
+            self._shell.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, self._shell.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         self._signal(signal.SIGKILL)
+        self._shell.kill()
+        self._shell.wait()
         assert self._shell.stdin is not None
         self._shell.stdin.close()
-        while self._shell.poll() is None:
-            self._signal(signal.SIGKILL)
-            with suppress(subprocess.TimeoutExpired):
-                self._shell.wait(0.05)
         os.close(self._output)
         os.close(self._status)
 
@@ -126,7 +128,7 @@ class Terminal:
         self._shell.stdin.flush()
 
     def _children(self) -> list[int]:
-        """The leaders of what the shell has started; each command has a group of its own."""
+        """Return the leaders of what the shell has started. Each command has a group of its own."""
         with suppress(OSError):
             words = Path(f"/proc/{self._shell.pid}/task/{self._shell.pid}/children").read_text(encoding="ascii")
             return [int(word) for word in words.split()]
@@ -138,7 +140,7 @@ class Terminal:
                 os.killpg(child, number)
 
     def _look(self, deadline: float) -> bool:
-        """Take in what has come; False where nothing has come by the deadline, or all that will be needed is here."""
+        """Take in what has come. False where nothing has come by the deadline, or all that will be needed is here."""
         wait_s = max(0.0, deadline - time.monotonic())  # noqa: TID251 - the same
         ready, _, _ = select.select([self._output, self._status], [], [], wait_s)
         if self._output in ready:
@@ -149,7 +151,7 @@ class Terminal:
 
 
 def _program(pid: int) -> str:
-    """What a process is called."""
+    """Return what a process is called."""
     try:
         return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
     except OSError:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from safelight import SafelightError
+from safelight.errors import SafelightError
 from tests.docs.blocks import blocks_of
 from tests.docs.conftest import until_gone
 from tests.docs.reader import Reader
 
 
 def follow(reader: Reader, folder: Path, text: str) -> list[str]:
-    """Do what a page says; returns what it has begun and not ended."""
+    """Do what a page says. Return what it has begun and not ended."""
     page = folder / "page.md"
     page.write_text(text.replace("'''", "```"), encoding="utf-8")
     for block in blocks_of(page):
@@ -123,3 +123,9 @@ def test_a_page_that_leaves_a_job_in_the_background(reader: Reader, folder: Path
     """What runs in the background when a page ends is ended with it."""
     assert follow(reader, tmp_path, "'''console\n$ sleep 1000 &\n$ echo $! > number\n'''") == []
     assert until_gone(int((folder / "number").read_text(encoding="ascii")))
+
+
+def test_a_page_whose_loop_never_ends(reader: Reader, tmp_path: Path) -> None:
+    """A loop of the shell itself is ended with the page, however many programs it would still start."""
+    page = "<!-- goes on -->\n'''console\n$ until false; do echo waiting; sleep 1000; done\nwaiting\n'''"
+    assert follow(reader, tmp_path, page) == ["until false; do echo waiting; sleep 1000; done"]

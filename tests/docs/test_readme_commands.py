@@ -18,7 +18,7 @@ ENDS = {"safelight resume": 2, "safelight abort": 2, "safelight pause": 2}
 
 @pytest.fixture
 def terminal(folder: Path, environment: dict[str, str], tmp_path: Path) -> Iterator[Terminal]:
-    """A terminal with the README's sequence at hand."""
+    """Yield a terminal with the README's sequence at hand."""
     document = re.search(r"```yaml\n(.*?)```", README, re.DOTALL)
     assert document is not None
     (folder / "my.yaml").write_text(document[1], encoding="utf-8")

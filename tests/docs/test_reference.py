@@ -13,11 +13,12 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
 from safelight.cli import app
-from safelight.devices import load_observatory, observatory, parts
+from safelight.devices import load_observatory
+from safelight.devices.observatory import observatory, parts, site_habits
 from safelight.engine import site_of
-from safelight.engine.tables import VERSION, metadata
+from safelight.engine.records.tables import VERSION, metadata
 from safelight.sequences import expand, load, model
-from safelight.sequences.schema import schema
+from safelight.sequences.json_schema import schema
 from tests.docs.blocks import DOCS, ROOT, blocks_of
 from tests.docs.pages_as_data import anchors, links, named, rows
 
@@ -57,12 +58,20 @@ def test_no_part_is_left_out() -> None:
     assert made == listed.stdout.split()
 
 
-@pytest.mark.parametrize("room", ["engine", "sequences", "devices", "states"])
+@pytest.mark.parametrize(
+    "room", ["safelight", "safelight.engine", "safelight.sequences", "safelight.devices", "safelight.states"]
+)
 def test_every_public_name_is_told(room: str) -> None:
     """Each name of a room's `__all__` has a section in its part of the page, and nothing else has."""
     text = (REFERENCE / "python.md").read_text(encoding="utf-8")
-    mine = text.split(f"\n## safelight.{room}\n")[1].split("\n## ")[0]
-    assert re.findall(r"^### (\w+)$", mine, re.MULTILINE) == list(import_module(f"safelight.{room}").__all__)
+    mine = text.split(f"\n## {room}\n")[1].split("\n## ")[0]
+    assert re.findall(r"^### (\w+)$", mine, re.MULTILINE) == list(import_module(room).__all__)
+
+
+def test_every_public_name_for_drivers_is_told() -> None:
+    """Each name of `safelight.testing` has a section on its own page."""
+    text = (REFERENCE / "testing.md").read_text(encoding="utf-8")
+    assert re.findall(r"^### (\w+)$", text, re.MULTILINE) == list(import_module("safelight.testing").__all__)
 
 
 def _models(room: Any) -> list[type[BaseModel]]:
@@ -72,15 +81,15 @@ def _models(room: Any) -> list[type[BaseModel]]:
 
 @pytest.mark.parametrize(
     ("page", "room"),
-    [("document.md", model), ("configuration.md", parts), ("configuration.md", observatory)],
-    ids=["sequence", "parts", "observatory"],
+    [("document.md", model), *(("configuration.md", room) for room in (parts, observatory, site_habits))],
+    ids=["sequence", "parts", "observatory", "site_habits"],
 )
 def test_every_key_is_told_and_explained(page: str, room: Any) -> None:
     """Each key of a document has a row on its page, and a sentence about it."""
     told = {named(row["key"])[0] for row in rows(f"reference/{page}", "key", "value")}
     for one in _models(room):
         for name, field in one.model_fields.items():
-            assert name in told
+            assert (str(field.validation_alias.choices[0]) if field.validation_alias else name) in told
             assert field.description, f"{one.__name__}.{name} has no description"
 
 
@@ -101,9 +110,13 @@ def _sections(page: str) -> list[str]:
 
 def test_every_command_is_told() -> None:
     """Each command of the command line has a section, and each section is a command."""
-    names = [str(one.name or one.callback.__name__) for one in app.registered_commands if one.callback]
+    names = [
+        str(one.name or one.callback.__name__) for one in app.registered_commands if one.callback and not one.hidden
+    ]
     for group in app.registered_groups:
         inner = group.typer_instance.registered_commands if group.typer_instance else []
+        alone = group.typer_instance.registered_callback if group.typer_instance else None
+        names += [str(group.name)] if alone and alone.invoke_without_command is True else []
         names += [f"{group.name} {one.name or one.callback.__name__}" for one in inner if one.callback]
     assert _sections("command-line.md") == names
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from safelight import SafelightError, speech
 from safelight.cli import app
-from safelight.commands.conducting import CODES
+from safelight.commands import output
+from safelight.commands.execution import CODES
 from safelight.devices.simulated import Fault
+from safelight.errors import SafelightError
 from tests.docs.pages_as_data import named, rows
 
 Say = Callable[..., tuple[int, dict[str, Any]]]
@@ -23,7 +24,7 @@ INSIDE = {"plan": "states", "check": "documents", "sequences": "sequences", "run
 
 @pytest.fixture
 def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
-    """Say a command in this process; its exit code and the last line of JSON."""
+    """Say a command in this process. Its exit code and the last line of JSON."""
     monkeypatch.setenv("SAFELIGHT_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     Path("s.yaml").write_text(SEQUENCE, encoding="utf-8")
@@ -33,7 +34,7 @@ def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
     def words(command: str, *, silent: bool = False) -> tuple[int, dict[str, Any]]:
         found = CliRunner().invoke(app, command.split() + ([] if silent else ["--json"]))
         if isinstance(found.exception, SafelightError):
-            return speech.complain(found.exception), {}  # as the process does
+            return output.complain(found.exception), {}  # as the process does
         return found.exit_code, {} if silent else json.loads(found.stdout.splitlines()[-1])
 
     return words
@@ -51,7 +52,16 @@ def _within(key: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "command",
-    ["plan s.yaml", "check s.yaml", "sequences", "runs", "lamps status", "lamps off", "guard status"],
+    [
+        "plan s.yaml",
+        "check s.yaml",
+        "sequences",
+        "runs",
+        "lamps status",
+        "lamps off",
+        "guard status",
+        "queue add s.yaml",
+    ],
 )
 def test_keys_are_as_told(say: Say, command: str) -> None:
     """The JSON of a command that looks has the keys that the page tells, and those of its parts."""
@@ -75,7 +85,7 @@ def test_keys_of_work_by_hand_are_as_told(say: Say, command: str, more: str) -> 
 
 
 def test_keys_and_codes_of_a_run_that_faults(say: Say) -> None:
-    """A fault ends with 3, and what is told of it has the keys of the page; a resume ends with 0."""
+    """A fault ends with 3, and what is told of it has the keys of the page. A resume ends with 0."""
     assert say("run s.yaml --speed max --faults f.json", silent=True)[0] == 3
     assert list(say("show")[1]) == _told("show")
     assert list(say("resume --dry-run")[1]) == _told("resume --dry-run")
@@ -89,8 +99,8 @@ def test_codes_of_outcomes_are_as_told() -> None:
     told = {row["outcome"].split(":")[0].strip("*"): int(row["code"]) for row in _codes()}
     assert told == {
         **CODES,
-        "internal error": speech.INTERNAL,
-        "invalid input, nothing to do, or another run holds the observatory": speech.INVALID,
+        "internal error": output.INTERNAL,
+        "invalid input, nothing to do, or another run holds the observatory": output.INVALID,
     }
 
 

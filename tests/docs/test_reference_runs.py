@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import yaml
 from astropy.io import fits
 
-from safelight.devices.parts import StateKind
+from safelight.devices.observatory.parts import StateKind
 from safelight.devices.simulated import Fault
 from safelight.engine import Request, Runner, VirtualClock, perform
-from safelight.engine.logs import level_of, log_lines
-from safelight.engine.resume import ResumeRequest, resume
+from safelight.engine.records.event_log import level_of, log_lines
+from safelight.engine.resume.resumption import ResumeRequest, resume
 from tests.docs.blocks import DOCS, ROOT, blocks_of
 from tests.docs.pages_as_data import named, rows
 from tests.matrix.bench import small_observatory
@@ -66,7 +67,7 @@ class Night:
 
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
-    """Every kind of frame; an exposure that fails, a bad frame, a fault for good, then a resume to the end."""
+    """Return every kind of frame. An exposure that fails, a bad frame, a fault for good, then a resume to the end."""
     place = tmp_path_factory.mktemp("night")
     told = Night(place / "home")
     asyncio.run(_spend(told, place))
@@ -87,6 +88,10 @@ async def _spend(told: Night, place: Path) -> None:
             hands.append(asyncio.get_running_loop().create_task(another_hand()))
 
     observatory, frames = small_observatory(place), place / "frames"
+    plain = yaml.safe_load(observatory.read_text(encoding="utf-8"))
+    # So that a frame that is spoilt is finished, and kept as bad.
+    plain["lamps"]["break_off_spoilt"] = False
+    observatory.write_text(yaml.safe_dump(plain), encoding="utf-8")
     request = Request(SEQUENCE, observatory=observatory, home=told.home, frames=frames, faults=FAULTS)
     result = await perform(request, clock=VirtualClock(), listeners=[hear], on_start=runners.append, guarded=False)
     told.run, told.folder = result.run, result.folder
@@ -108,7 +113,7 @@ def _fields() -> dict[str, str]:
 
 
 def _announced() -> Iterator[tuple[str, set[str]]]:
-    """Every event that the code announces, with its fields."""
+    """Yield every event that the code announces, with its fields."""
     for room in ("engine", "safelight", "states", "devices"):
         for file in sorted((ROOT / room).rglob("*.py")):
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -121,13 +126,14 @@ def _verb(function: ast.expr) -> str:
 
 
 def _names(first: ast.expr) -> list[str]:
-    parts = [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
-    values = [part.value for part in parts if isinstance(part, ast.Constant)]
+    if isinstance(first, ast.IfExp):
+        return [*_names(first.body), *_names(first.orelse)]
+    values = [first.value] if isinstance(first, ast.Constant) else []
     return [value for value in values if isinstance(value, str) and re.fullmatch(r"[a-z-]+(\.[a-z-]+)+", value)]
 
 
 def _given(call: ast.Call) -> set[str]:
-    """The fields of one announcement; those about a state come with it."""
+    """Return the fields of one announcement. Those about a state come with it."""
     of_state = {"state", "kind", "frame"} if _verb(call.func) == "_tell" and len(call.args) > 1 else set()
     return {keyword.arg for keyword in call.keywords if keyword.arg} | of_state
 
@@ -172,7 +178,7 @@ def test_levels_are_those_of_the_log(night: Night) -> None:
 
 
 def _patterns() -> list[tuple[str, Mapping[str, str]]]:
-    """Keywords as the page tells them; those in italics stand for one of each lamp or telescope."""
+    """Keywords as the page tells them. Those in italics stand for one of each lamp or telescope."""
     each = {"*LAMP*": "ARGON|NEON|LDLS|QUARTZ|HGNE|XENON", "*TELALT*": "(SCI|SPEC|SKYE|SKYW)ALT"}
     each |= {"*WLAMP*": f"W({each['*LAMP*']})", "*TELAZ*": "(SCI|SPEC|SKYE|SKYW)AZ"}
     found = rows("reference/fits-keywords.md", "keyword", "type")
@@ -180,7 +186,7 @@ def _patterns() -> list[tuple[str, Mapping[str, str]]]:
 
 
 def test_headers_are_as_told(night: Night) -> None:
-    """Each card of each frame has its row, with type and unit; each row is found in some frame."""
+    """Each card of each frame has its row, with type and unit. Each row is found in some frame."""
     seen: set[str] = set()
     for path in night.folder.rglob("*.fits"):
         for card in fits.getheader(path).cards:
@@ -219,7 +225,7 @@ def test_kinds_of_states_are_told(night: Night) -> None:
     """The page names every kind of state that can have a row, and those of the run are among them."""
     text = (DOCS / "reference" / "journal.md").read_text(encoding="utf-8")
     kinds = set(named(text.split("\nKinds: ")[1].split(". ")[0]))
-    assert kinds == (set(get_args(StateKind)) - {"safing"}) | {"adopt"}
+    assert kinds == (set(get_args(StateKind)) - {"safing"}) | {"adopt", "wait", "wait-dark"}
     assert {event["kind"] for event in night.events if event["event"] == "state.started"} <= kinds
 
 

@@ -14,7 +14,7 @@ _FETCHED = re.compile(r"""(?:\bsrc=|<link[^>]*\bhref=|url\(|@import\s+)["']?(?:h
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built with warnings as errors: dead links and missing pages are among them."""
+    """Return the site, built with warnings as errors: dead links and missing pages are among them."""
     place = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-d", str(place / "doctrees")]
     command += [str(DOCS), str(place / "site")]

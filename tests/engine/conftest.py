@@ -39,13 +39,13 @@ FEATURES: Mapping[str, Any] = {
 
 @pytest.fixture(scope="session")
 def observatory() -> Observatory:
-    """The shipped simulated observatory."""
+    """Return the shipped simulated observatory."""
     return load_observatory("simulated")
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The simulated observatory with one camera: a frame is one file, so that many runs take little time."""
+    """Return the simulated observatory with one camera: a frame is one file, so that many runs take little time."""
     document = yaml.safe_load(shipped_observatories()["simulated"].read_text(encoding="utf-8"))
     document["name"] = "small"
     document["spectrographs"] |= {"units": ["sp1"], "cameras": ["b"]}
@@ -81,21 +81,21 @@ class Played:
 
     @property
     def good(self) -> list[str]:
-        """The ids of the good frames, in order."""
+        """Ids of the good frames, in order."""
         assert self.result is not None
         return [taken.frame for taken in self.result.frames]
 
     def heard(self, event: str) -> list[Mapping[str, Any]]:
-        """Every event of that name."""
+        """Return every event of that name."""
         return [said for said in self.events if said["event"] == event]
 
     def outlets(self) -> dict[str, str]:
-        """Each outlet as it stands in the switch's file, read without any of our own code."""
+        """Return each outlet as it stands in the switch's file, read without any of our own code."""
         text = (self.home / "simulated" / "switch.json").read_text(encoding="utf-8")
         return {lamp: outlet["state"] for lamp, outlet in json.loads(text)["outlets"].items()}
 
     def detectors(self) -> set[str]:
-        """What the spectrographs' file holds: `empty`, or the name of the exposure that waits in them."""
+        """Return what the spectrographs' file holds: `empty`, or the name of the exposure that waits in them."""
         path = self.home / "simulated" / "detector.json"
         if not path.exists():
             return {"empty"}
@@ -103,7 +103,7 @@ class Played:
         return {"empty" if unit is None else unit["name"] for unit in units.values()}
 
     def all_dark(self) -> bool:
-        """Whether every outlet is off."""
+        """Return whether every outlet is off."""
         return set(self.outlets().values()) == {"off"}
 
 
@@ -116,7 +116,7 @@ class Player:
         self._count = 0
 
     def request(self, sequence: Any, **changes: Any) -> Request:
-        """A request with a home of its own."""
+        """Return a request with a home of its own."""
         self._count += 1
         home = self.folder / f"home-{self._count}"
         given = {"observatory": self.observatory, "home": home, "frames": self.folder / f"frames-{self._count}"}
@@ -154,14 +154,20 @@ class Player:
             if runners:
                 listener(said, runners[0])
 
+        begun = asyncio.Event()
+
+        def start(runner: Runner) -> None:
+            runners.append(runner)
+            begun.set()
+
         clock = VirtualClock()
         # The guards have tests of their own; here they would cost a process for each run.
-        work = asyncio.ensure_future(
-            perform(request, clock=clock, listeners=[hear], on_start=runners.append, guarded=False)
-        )
+        work = asyncio.ensure_future(perform(request, clock=clock, listeners=[hear], on_start=start, guarded=False))
         if also is not None:
-            while not runners and not work.done():
-                await asyncio.wait([work], timeout=0)
+            # Not by asking again and again: virtual time goes on only while nobody has anything to do.
+            waiting = asyncio.ensure_future(begun.wait())
+            await asyncio.wait([work, waiting], return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
             await also(work, runners[0], clock)
         await asyncio.wait([work])
         if not work.cancelled():
@@ -184,5 +190,5 @@ def full(tmp_path: Path) -> Player:
 
 @pytest.fixture
 def features() -> Mapping[str, Any]:
-    """A short sequence in which every kind of state occurs."""
+    """Return a short sequence in which every kind of state occurs."""
     return FEATURES

@@ -5,6 +5,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from safelight.devices import Observatory
+from safelight.devices.observatory.parts import LONGEST_S
+
 LAMPS = ("Argon", "Neon", "LDLS", "Quartz")
 FIBRES = ("P1-1", "P1-2", "P1-3", "P1-12", "P2-6")
 
@@ -15,7 +18,7 @@ few_fibres = st.lists(st.sampled_from(FIBRES), min_size=1, max_size=3, unique=Tr
 
 
 def one_or_more(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """A number, or a list of two."""
+    """Return a number, or a list of two."""
     return st.one_of(values, st.lists(values, min_size=1, max_size=2, unique=True))
 
 
@@ -46,8 +49,16 @@ documents = st.fixed_dictionaries(
 ).filter(lambda document: len(document) > 0)
 
 
+def patient(observatory: Observatory) -> Observatory:
+    """Return the same observatory, whose lamps may be on for as long as any drawn document needs, serial or not."""
+    units = {
+        name: unit.model_copy(update={"longest_on_s": LONGEST_S}) for name, unit in observatory.lamps.units.items()
+    }
+    return observatory.model_copy(update={"lamps": observatory.lamps.model_copy(update={"units": units})})
+
+
 def long_document(frames: int) -> Mapping[str, Any]:
-    """A document of so many frames (a multiple of 10), nine in ten of them with a lamp."""
+    """Return a document of as many frames (a multiple of 10), nine in ten of them with a lamp."""
     tenth = frames // 10
     return {
         "biases": {"count": tenth},

@@ -14,11 +14,12 @@ import signal
 import socket
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
-from safelight.engine import lock, tables
-from safelight.engine.calibrate import Request, perform
-from safelight.engine.journal import Journal
+from safelight.engine.records import lock, tables
+from safelight.engine.records.database import Journal
+from safelight.engine.run.start import Request, perform
 
 HERE = Path(__file__).parent
 FOLDER = Path("/var/tmp/safelight-golden")  # noqa: S108 - the journal keeps it for ever, and nothing is read from it
@@ -30,7 +31,7 @@ def never(number: int) -> None:
 
 
 def perform_demo(at_commit: Callable[[int], None] = never) -> None:
-    """Run the demo in virtual time; `at_commit` is told the number of each commit of the runner's record."""
+    """Run the demo in virtual time. `at_commit` is told the number of each commit of the runner's record."""
     count = 0
 
     def count_commits(runner: object) -> None:
@@ -51,7 +52,7 @@ def perform_demo(at_commit: Callable[[int], None] = never) -> None:
 
 
 def killed(number: int) -> None:
-    """Die at once, after the first frame is on the disk and while the lamp burns."""
+    """Die at once, after the first frame is on the disk and while the lamp is on."""
     if number == 22:
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -72,7 +73,7 @@ def make(name: str, at_commit: Callable[[int], None] = never) -> None:
     journal = FOLDER / "home" / "journal.sqlite"
     # The last one to close it brings the log home.
     Journal(f"sqlite:///{journal}", create=False).close()
-    with sqlite3.connect(journal) as connection:  # noqa: TID251 - to make it small
+    with closing(sqlite3.connect(journal)) as connection, connection:  # noqa: TID251 - to make it small
         connection.execute("VACUUM")
     connection.close()
     shutil.copy(journal, target)

@@ -1,6 +1,6 @@
 """The instrument of the fault matrix: a small observatory, a short sequence with every kind of state, and honest eyes.
 
-What is looked at afterwards is read without any of safelight's own code: the switch's file, and the frames on disk.
+What is checked afterwards is read without any of safelight's own code: the switch's file, and the frames on disk.
 """
 
 import json
@@ -16,7 +16,18 @@ import yaml
 from safelight.devices import shipped_observatories
 from safelight.engine import Request, plan_of
 
-__all__ = ["ADOPTED", "SEQUENCE", "Disk", "expected", "frames_on", "outlets", "small_observatory"]
+__all__ = [
+    "ADOPTED",
+    "LIGHT_FAULTS",
+    "SEQUENCE",
+    "SEQUENCES",
+    "Disk",
+    "expected",
+    "frames_on",
+    "observatory_of",
+    "outlets",
+    "small_observatory",
+]
 
 SEQUENCE: Mapping[str, Any] = {
     "name": "matrix",
@@ -38,28 +49,85 @@ ADOPTED: Mapping[str, Any] = {
 }
 """A sequence that begins with a long dark: killed in it, its resume finds the dark still integrating."""
 
+STEPPED: Mapping[str, Any] = {
+    "name": "stepped",
+    "steps": [
+        {"lamps": ["Quartz"], "exposure_time": 5, "level": 50, "setup": {"slit": "wide"}},
+        {"wait": 20},
+        {"darks": {"exposure_time": 4}},
+        {"lamps": ["Argon"], "exposure_time": 40, "lit_for": {"Argon": 30}, "setup": {"slit": "narrow"}},
+    ],
+}
+"""Steps, in which the kinds of state occur that they alone have."""
+
+JUDGED: Mapping[str, Any] = {
+    "name": "judged",
+    "lamps": [
+        {"lamps": ["Neon"], "warmup": 20, "exposure_time": 20, "fibre": "P1-12"},
+        {"lamps": ["Argon"], "warmup": 10, "exposure_time": 5, "fibre": "P1-11"},
+    ],
+}
+"""A sequence whose light is judged; its first frame is taken again, because the lamp does not shine on it."""
+
+SEQUENCES: Mapping[str, Mapping[str, Any]] = {
+    "matrix": SEQUENCE,
+    "adopted": ADOPTED,
+    "stepped": STEPPED,
+    "judged": JUDGED,
+}
+LIGHT_FAULTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
+    "judged": ({"device": "light.Neon", "verb": "shine", "what": "dead", "nth": 1, "times": 1},)
+}
+"""What strikes the light of a sequence besides, in every cell."""
+_STEPPED_LAMP = {"warmup_s": 0.0, "flavour": "arc", "longest_on_s": 3600.0}
+
+
+def observatory_of(sequence: str, small: Path) -> Path:
+    """Return the document of a sequence's observatory, beside that of the small one."""
+    return small.with_name(f"{sequence}.yaml") if sequence in ("stepped", "judged") else small
+
 
 def small_observatory(folder: Path) -> Path:
-    """The simulated observatory with one camera and guards that lose their patience soon; returns its document."""
+    """Return the simulated observatory with one camera and guards that lose their patience soon. Return its document.
+
+    Beside it lie two others. One is for steps, with a selector, a lamp that can be dimmed, and a detector that is
+    cooled. The other one judges the light in its frames.
+    """
     document = yaml.safe_load(shipped_observatories()["simulated"].read_text(encoding="utf-8"))
     document["name"] = "matrix"
     document["spectrographs"] |= {"units": ["sp1"], "cameras": ["b"], "readout_s": 8.0}
     document["guard"] = {"heartbeat_s": 0.25, "silence_s": 1.0, "retry_s": 0.3}
     path = folder / "matrix.yaml"
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    rows, columns = document["spectrographs"]["options"]["image"]
+    quality = {"quality": {"overscan": [[0, rows, columns - 16, columns]]}}
+    judged = document | {"name": "judged", "spectrographs": document["spectrographs"] | quality}
+    path.with_name("judged.yaml").write_text(yaml.safe_dump(judged), encoding="utf-8")
+    document["name"] = "stepped"
+    document["selectors"] = {
+        "units": {"slit": {"positions": {"narrow": {}, "wide": {"width": 3.0}}, "default": "narrow", "move_s": 3.0}},
+        "status_s": 0.1,
+    }
+    units = document["lamps"]["units"]
+    document["lamps"]["units"] = {
+        "Argon": dict(_STEPPED_LAMP),
+        "Quartz": units["Quartz"] | {"warmup_s": 20.0, "level": [10.0, 100.0]},
+    }
+    document["spectrographs"]["temperature"] = {"set_point_c": -100.0, "tolerance_c": 1.0, "settle_s": 60.0}
+    document["spectrographs"]["options"] |= {"start_c": -95.0, "cooling_c_per_s": 1.0}
+    path.with_name("stepped.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     return path
 
 
 @cache
 def expected(name: str, observatory: Path) -> tuple[str, ...]:
-    """The frames that an undisturbed run takes, in order."""
-    sequence = {"matrix": SEQUENCE, "adopted": ADOPTED}[name]
-    plan = plan_of(Request(sequence, observatory=observatory))
+    """Return the frames that an undisturbed run takes, in order."""
+    plan = plan_of(Request(SEQUENCES[name], observatory=observatory_of(name, observatory)))
     return tuple(frame.id for frame in plan.expansion.frames)
 
 
 def outlets(home: Path) -> dict[str, str]:
-    """Each outlet as it stands in the switch's own file; nothing where it was never switched."""
+    """Return each outlet as it stands in the switch's own file, or nothing where it was never switched."""
     path = home / "simulated" / "switch.json"
     if not path.exists():
         return {}
@@ -77,12 +145,12 @@ class Disk:
 
     @property
     def whole(self) -> bool:
-        """Every frame is there once."""
+        """Demand that every frame is there once."""
         return not (self.lost or self.doubled or self.strange)
 
 
 def frames_on(folder: Path, wanted: tuple[str, ...]) -> Disk:
-    """Look at the headers of every file in a run's folder; its subfolders hold what does not count."""
+    """Look at the headers of every file in a run's folder. Its subfolders hold what does not count."""
     found: Counter[str] = Counter()
     for path in folder.glob("*.fits"):
         cards = _cards(path)
@@ -96,7 +164,7 @@ def frames_on(folder: Path, wanted: tuple[str, ...]) -> Disk:
 
 
 def _cards(path: Path) -> dict[str, str]:
-    """The text cards of a primary header."""
+    """Return the text cards of a primary header."""
     cards: dict[str, str] = {}
     text = path.read_bytes()[: 2880 * 4].decode("latin-1")
     for place in range(0, len(text), 80):

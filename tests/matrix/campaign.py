@@ -12,7 +12,8 @@ from statistics import median
 
 from tests.matrix.bench import SEQUENCE
 from tests.matrix.commands import Command, Commands, Home
-from tests.matrix.signal_cells import SPEED, kill_guards
+from tests.matrix.rows import SPEED
+from tests.matrix.signal_cells import kill_guards
 from tests.matrix.wall import pause
 
 __all__ = ["Blow", "Result", "median_dark_s", "wage"]
@@ -35,7 +36,7 @@ class Blow:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of it; `lit` are the lamps that burnt when the runner was struck."""
+    """What came of it. `lit` are the lamps that were on when the runner was struck."""
 
     blow: Blow
     code: int
@@ -51,7 +52,7 @@ def _drawn(number: int, dice: random.Random) -> Blow:
 
 
 def wage(number: int, seed: int, folder: Path, observatory: Path) -> list[Result]:
-    """So many blows, two at a time; the same ones for the same seed."""
+    """So many blows, two at a time. The same ones for the same seed."""
     dice = random.Random(seed)  # noqa: S311 - reproducible, no secret
     blows = [_drawn(place, dice) for place in range(number)]
     with Commands.warm() as one, Commands.warm() as two, ThreadPoolExecutor(2) as threads:
@@ -70,7 +71,7 @@ def wage(number: int, seed: int, folder: Path, observatory: Path) -> list[Result
 
 
 def median_dark_s(results: Sequence[Result]) -> float:
-    """How long a lamp that burnt went on burning after a SIGKILL, the median, s on the wall."""
+    """Return how long a lamp that was on went on burning after a SIGKILL, the median, s of wall time."""
     return median([one.dark_s for one in results if one.lit and one.blow.signal == signal.SIGKILL] or [0.0])
 
 
@@ -102,7 +103,7 @@ def _fight(blow: Blow, place: Path, observatory: Path, commands: Commands) -> Re
 
 
 def _watch(blow: Blow, command: Command, home: Home) -> float:
-    """See the lamps go off; a stopped runner goes on afterwards."""
+    """See the lamps go off. A stopped runner goes on afterwards."""
     if blow.signal is not signal.SIGSTOP:
         # A run that was over when the signal came has no lamp either.
         return home.seconds_until_dark()

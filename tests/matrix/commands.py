@@ -12,7 +12,7 @@ import yaml
 
 from tests.matrix.bench import Disk, expected, frames_on, outlets
 from tests.matrix.wall import now, pause
-from tests.warm_process import WarmProcess
+from tests.warm_process import WarmProcess, ended
 
 __all__ = ["Command", "Commands", "Home"]
 
@@ -20,7 +20,7 @@ _LOOK_S = 0.002
 
 
 class Commands(WarmProcess):
-    """The warm process; one command at a time."""
+    """The warm process. One command at a time."""
 
     @classmethod
     @contextmanager
@@ -50,16 +50,16 @@ class Command:
     last: Mapping[str, Any] | None = None
 
     def hear(self) -> Mapping[str, Any] | None:
-        """The next event; None when it has ended."""
+        """Return the next event, or None when it has ended."""
         said = self.of.hear()
-        if "code" in said and "event" not in said:
-            self.code, self.of.child = int(said["code"]), 0
+        if ended(said):
+            self.code = int(said["status"])
             return None
         self.run, self.last = said.get("run", self.run), said
         return said
 
     def until(self, met: Callable[[Mapping[str, Any]], bool]) -> bool:
-        """Hear until an event is met; False: it has ended before."""
+        """Hear until an event is met. False: it has ended before."""
         while (said := self.hear()) is not None:
             if met(said):
                 return True
@@ -72,7 +72,7 @@ class Command:
         return self.until(lambda said: said["event"] == "state.started" and said["state"] == state)
 
     def end(self) -> int:
-        """Hear to the end; returns the exit code, or minus the signal."""
+        """Hear to the end. Return the exit code, or minus the signal."""
         while self.code is None:
             self.hear()
         return self.code
@@ -93,7 +93,7 @@ class Home:
 
     @classmethod
     def make(cls, place: Path, observatory: Path, sequence: Mapping[str, Any], faults: Any = ()) -> "Home":
-        """A new one, with the documents of a run."""
+        """Return a new one, with the documents of a run."""
         place.mkdir(parents=True, exist_ok=True)
         (place / "sequence.yaml").write_text(yaml.safe_dump(dict(sequence)), encoding="utf-8")
         (place / "faults.yaml").write_text(yaml.safe_dump([dict(fault) for fault in faults]), encoding="utf-8")
@@ -101,7 +101,7 @@ class Home:
 
     @property
     def path(self) -> Path:
-        """The home itself."""
+        """Home itself."""
         return self.place / "home"
 
     @property
@@ -110,12 +110,12 @@ class Home:
         return self.place / "frames"
 
     def run_words(self, speed: float | str) -> tuple[str, ...]:
-        """The command that runs the sequence."""
+        """Return the command that runs the sequence."""
         document, observatory = str(self.place / "sequence.yaml"), str(self.observatory)
         return ("run", document, "--observatory", observatory, *self._same(speed))
 
     def resume_words(self, speed: float | str) -> tuple[str, ...]:
-        """The command that goes on with the last run."""
+        """Return the command that goes on with the last run."""
         return ("resume", *self._same(speed))
 
     def _same(self, speed: float | str) -> tuple[str, ...]:
@@ -123,15 +123,15 @@ class Home:
         return ("--frames", str(self.frames), "--faults", faults, "--speed", str(speed), "--json")
 
     def lamps(self) -> dict[str, str]:
-        """Each outlet as the switch's file says."""
+        """Return each outlet as the switch's file says."""
         return outlets(self.path)
 
     def burning(self) -> list[str]:
-        """The lamps that burn."""
+        """Return the lamps that burn."""
         return [lamp for lamp, state in self.lamps().items() if state != "off"]
 
     def seconds_until_dark(self, patience_s: float = 10.0) -> float:
-        """Wait until no lamp burns; returns how long that took, s on the wall."""
+        """Wait until no lamp is on. Return how long that took, s of wall time."""
         began = now()
         while self.burning():
             if now() - began > patience_s:
@@ -140,7 +140,7 @@ class Home:
         return now() - began
 
     def guards(self) -> list[int]:
-        """The guard processes that say of themselves that they are at work, and are alive."""
+        """Return the guard processes that say of themselves that they are at work, and are alive."""
         pids = [int(page.stem.rpartition(".")[2]) for page in (self.path / "guards").glob("*.json")]
         return [pid for pid in pids if b"safelight.engine.guard" in _command_of(pid)]
 
@@ -151,7 +151,7 @@ class Home:
             pause(0.01)
 
     def to_the_end(self, commands: Commands, tries: int = 3) -> int:
-        """Resume without faults, in virtual time, until the run is done; returns 0 if it is."""
+        """Resume without faults, in virtual time, until the run is done. Return 0 if it is."""
         code = -1
         for _ in range(tries):
             code = commands.start(self, "finish", str(self.path), str(self.frames)).end()
@@ -160,7 +160,7 @@ class Home:
         return code
 
     def disk(self, run: str, name: str) -> Disk:
-        """The frames of the run, compared with what the sequence asks for."""
+        """Return the frames of the run, compared with what the sequence asks for."""
         return frames_on(self.frames / run, expected(name, self.observatory))
 
 

@@ -14,13 +14,13 @@ Left = Callable[[], Path]
 
 @pytest.fixture(scope="session")
 def observatory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The document of a small observatory."""
+    """Return the document of a small observatory."""
     return small_observatory(tmp_path_factory.mktemp("matrix-observatory"))
 
 
 @pytest.fixture(scope="session")
 def commands() -> Iterator[Commands]:
-    """A warm process for commands."""
+    """Yield a warm process for commands."""
     with Commands.warm() as warm:
         yield warm
 

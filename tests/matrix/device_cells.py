@@ -14,19 +14,19 @@ from math import inf
 from pathlib import Path
 from typing import Any, get_args
 
-from safelight.commands.conducting import _code_of
-from safelight.devices.simulated.faults import Fault, What
-from safelight.devices.simulated.line import Line
+from safelight.commands.execution import _code_of
+from safelight.devices.simulated.device_line import DeviceLine
+from safelight.devices.simulated.faults import Answer, Fault
 from safelight.engine import Request, Runner, RunResult, VirtualClock, perform
-from safelight.engine.resume import ResumeRequest, resume
-from safelight.engine.safing import Safing
-from tests.matrix.bench import SEQUENCE, Disk, expected, frames_on, outlets
+from safelight.engine.guard.safing import Safing
+from safelight.engine.resume.resumption import ResumeRequest, resume
+from tests.matrix.bench import LIGHT_FAULTS, SEQUENCES, Disk, expected, frames_on, observatory_of, outlets
 from tests.matrix.rows import ROWS, Row
 
 __all__ = ["KINDS", "Cell", "Found", "Stage", "cells_of", "play"]
 
-KINDS: tuple[str, ...] = get_args(What)
-STOPPING = ("telescopes.stop", "fibsel.stop", "spectrographs.abort", "spectrographs.reset")
+KINDS: tuple[str, ...] = get_args(Answer)
+STOPPING = ("telescopes.stop", "fibsel.stop", "selectors.stop", "spectrographs.abort", "spectrographs.reset")
 """Verbs that come only when something else has failed or was stopped."""
 _TRIES = 3
 
@@ -53,7 +53,7 @@ class Found:
         claimed: each lamp as the run says.
         read: each lamp as the switch's own file says.
         dark_s: observatory seconds from the fault until every lamp was off; 0 where none burnt any more, or the run
-            went on; infinite where one still burns.
+            went on; infinite where one is still on.
     """
 
     outcome: str
@@ -65,7 +65,7 @@ class Found:
 
     @property
     def problem(self) -> str | None:
-        """Why the promise is broken; None if it is not."""
+        """Why the promise is broken, or None if it is not."""
         burning = [lamp for lamp, state in self.read.items() if state != "off"]
         false = [lamp for lamp in burning if self.claimed.get(lamp) == "off"]
         if false:
@@ -77,7 +77,7 @@ class Found:
 
 @dataclass
 class Stage:
-    """Where cells are played; `left_behind` is a home whose run was killed in a long dark."""
+    """Where cells are played. `left_behind` is a home whose run was killed in a long dark."""
 
     folder: Path
     observatory: Path
@@ -86,23 +86,27 @@ class Stage:
     calls: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
     def case(self, row: Row) -> "Case":
-        """A home and a folder for frames."""
+        """Return a home and a folder for frames."""
         self._count += 1
         place = self.folder / f"cell-{self._count}"
         if row.name == "adopt":
             shutil.copytree(self.left_behind, place)
-        return Case(place, self.observatory, adopts=row.name == "adopt")
+        return Case(place, self.observatory, row.sequence)
 
     def calls_in(self, row: Row) -> dict[str, int]:
         """Verb (`lamps.off`) -> which of its calls is the first that this state makes, counted from 1."""
-        kind = "adopt" if row.name == "adopt" else "run"
-        if kind not in self.calls:
+        if row.sequence not in self.calls:
             with traced() as calls:
                 self.case(row).play(())
-            self.calls[kind] = calls
+            self.calls[row.sequence] = calls
         first: dict[str, int] = {}
         counts: dict[str, int] = {}
-        for state, verb in self.calls[kind]:
+        begun = row.sequence == "adopted"
+        for state, verb in self.calls[row.sequence]:
+            # What is looked at before a run has begun goes by devices of its own, which no fault strikes.
+            begun = begun or bool(state)
+            if not begun:
+                continue
             counts[verb] = counts.get(verb, 0) + 1
             if state == row.state:
                 first.setdefault(verb, counts[verb])
@@ -113,7 +117,7 @@ class Stage:
 def traced() -> Iterator[list[tuple[str, str]]]:
     """Note every command of the devices with the state that gives it."""
     calls: list[tuple[str, str]] = []
-    send, act, safe = Line.send, Runner._perform, Safing.all_lamps
+    send, act, safe = DeviceLine.send, Runner._perform, Safing.all_lamps
 
     async def sending(self: Any, command: Any) -> Any:
         calls.append((_state.get(), f"{self.family}.{command.verb}"))
@@ -127,28 +131,28 @@ def traced() -> Iterator[list[tuple[str, str]]]:
         _state.set("safing")
         return await safe(self)
 
-    Line.send, Runner._perform, Safing.all_lamps = sending, acting, safing  # type: ignore[method-assign]
+    DeviceLine.send, Runner._perform, Safing.all_lamps = sending, acting, safing  # type: ignore[method-assign]
     try:
         yield calls
     finally:
-        Line.send, Runner._perform, Safing.all_lamps = send, act, safe  # type: ignore[method-assign]
+        DeviceLine.send, Runner._perform, Safing.all_lamps = send, act, safe  # type: ignore[method-assign]
 
 
 @contextmanager
 def first_strike() -> Iterator[list[float]]:
     """Note when faults strike, observatory seconds."""
     struck: list[float] = []
-    faulty = Line._faulty
+    faulty = DeviceLine._faulty
 
     async def noting(self: Any, command: Any, hit: Any, away: Any) -> Any:
         struck.append(self._clock.now())
         return await faulty(self, command, hit, away)
 
-    Line._faulty = noting  # type: ignore[method-assign,assignment]
+    DeviceLine._faulty = noting  # type: ignore[method-assign,assignment]
     try:
         yield struck
     finally:
-        Line._faulty = faulty  # type: ignore[method-assign]
+        DeviceLine._faulty = faulty  # type: ignore[method-assign]
 
 
 @dataclass
@@ -157,7 +161,7 @@ class Case:
 
     place: Path
     observatory: Path
-    adopts: bool = False
+    sequence: str = "matrix"
     run: str = ""
 
     @property
@@ -166,13 +170,13 @@ class Case:
         return self.place / "home"
 
     def play(self, faults: tuple[Mapping[str, Any], ...], abort_in: str | None = None) -> tuple[RunResult, float]:
-        """Run, or resume what was left behind; returns the result, and the UTC at which the clock said 0."""
-        made = tuple(Fault.model_validate(dict(fault)) for fault in faults)
-        if self.adopts:
+        """Run, or resume what was left behind. Return the result, and the UTC at which the clock said 0."""
+        made = tuple(Fault.model_validate(dict(fault)) for fault in (*LIGHT_FAULTS.get(self.sequence, ()), *faults))
+        if self.sequence == "adopted":
             return self.resume(made, abort_in)
         request = Request(
-            SEQUENCE,
-            observatory=self.observatory,
+            SEQUENCES[self.sequence],
+            observatory=observatory_of(self.sequence, self.observatory),
             home=self.home,
             frames=self.place / "frames",
             speed="max",
@@ -206,12 +210,12 @@ class Case:
         return self.disk()
 
     def disk(self) -> Disk:
-        """The frames that lie there."""
-        wanted = expected("adopted" if self.adopts else "matrix", self.observatory)
+        """Return the frames that lie there."""
+        wanted = expected(self.sequence, self.observatory)
         return frames_on(self.place / "frames" / self.run, wanted)
 
     def dark_s(self, zero_utc: float, struck_s: float) -> float:
-        """Seconds from a moment until the last lamp went off; 0 where none was lit then or later."""
+        """Seconds from a moment until the last lamp went off, or 0 where none was lit then or later."""
         path = self.home / "simulated" / "switch.json"
         if not path.exists():
             return 0.0
@@ -222,7 +226,7 @@ class Case:
 
 
 def cells_of(row: Row, stage: Stage) -> Iterator[Cell]:
-    """Every cell of a row, once and for ever."""
+    """Yield every cell of a row, once and for ever."""
     if row.name == "safing":
         yield from _safing(row, stage)
         return
@@ -230,14 +234,14 @@ def cells_of(row: Row, stage: Stage) -> Iterator[Cell]:
         # A resume asks the spectrographs before it begins, with a line of its own.
         first = nth + 1 if row.name == "adopt" and verb == "spectrographs.status" else nth
         yield from _both(row, verb, first)
-    if row.name.startswith(("expose", "point", "fibsel-step", "ready", "readout", "park", "adopt")):
+    if row.name.startswith(("configure", "expose", "point", "fibsel-step", "ready", "readout", "park", "adopt")):
         for verb in STOPPING:
-            if _cleans_up(row.name, verb):
+            if _cleans_up(row, verb):
                 yield from _both(row, verb, 1, abort=True)
 
 
 def _safing(row: Row, stage: Stage) -> Iterator[Cell]:
-    """Safing while a lamp burns: the run is aborted in an exposure with a lamp; the switch is struck from then on."""
+    """Safing while a lamp is on: the run is aborted in an exposure with a lamp. The switch is struck from then on."""
     integrating, afterwards = (stage.calls_in(other) for other in ROWS if other.name in ("expose, lamp", "lamp-off"))
     helpless = {"device": "lamps", "verb": "off", "what": "error", "nth": afterwards["lamps.off"], "times": None}
     yield from _both(row, "lamps.off", afterwards["lamps.off"], abort=True)
@@ -245,15 +249,18 @@ def _safing(row: Row, stage: Stage) -> Iterator[Cell]:
     yield from _both(row, "lamps.all_off", 1, helpless, abort=True)
 
 
-def _cleans_up(name: str, verb: str) -> bool:
-    """Whether a state of that kind is left by this verb."""
+def _cleans_up(row: Row, verb: str) -> bool:
+    """Return whether a state of that kind is left by this verb."""
+    name = row.name
+    if verb == "selectors.stop":
+        return row.sequence == "stepped"
     if verb == "spectrographs.abort":
         return name.startswith(("expose", "readout", "adopt"))
     if verb == "spectrographs.reset":
         return name.startswith(("expose", "adopt"))
     if verb == "telescopes.stop":
-        return name in ("point", "park", "ready")
-    return name.startswith("fibsel-step") or name == "ready"
+        return name in ("point", "park") or name.startswith("ready")
+    return name.startswith(("fibsel-step", "ready"))
 
 
 def _both(row: Row, verb: str, nth: int, *beside: Mapping[str, Any], abort: bool = False) -> Iterator[Cell]:
@@ -265,7 +272,7 @@ def _both(row: Row, verb: str, nth: int, *beside: Mapping[str, Any], abort: bool
 
 
 def abort_in(cell: Cell) -> str:
-    """The state in which a cell's run is aborted."""
+    """Return the state in which a cell's run is aborted."""
     return cell.row.state if cell.row.name != "safing" else next(r.state for r in ROWS if r.name == "expose, lamp")
 
 

@@ -25,18 +25,20 @@ INTRODUCTION = """\
 Every kind of state meets every fault. `tests/matrix/` plays each cell on the simulated observatory and fails where
 this page says something else; `python tests/matrix/write.py` writes it anew.
 
-Of **every** cell the tests demand, and look for it in the power switch's own file and in the files on the disk, not in
+Of **every** cell the tests demand, and read it from the power switch's own file and in the files on the disk, not in
 what the run says of itself:
 
-- at the end no lamp burns, or the run has ended `unsafe` (and its guards go on trying);
-- no lamp that burns is ever said to be off;
-- when the run has been resumed to its end, every frame that was asked for is there once: none lost, none doubled.
+- at the end no lamp is on, or the run has ended `unsafe` (and its guards keep trying);
+- no lamp that is on is ever reported as off;
+- when the run has been resumed to its end, every requested frame is there once: none lost, none taken twice.
 
 The sequence has a bias, a dark, two lamps with the mask at rest, a third one with a sweep, and parks at the end. The
-observatory is the simulated one with one camera. Exit codes: done 0, faulted 3, aborted 4, unsafe 10; a process that
-is killed has none.
+observatory is the simulated one with one camera. Some rows are of a second sequence, of steps: a dimmed lamp
+through a selector, a wait before a dark, a lamp that is on for a part of an exposure; there the detector has to cool
+down. The last two are of a third one, whose light is judged: its first frame has none, and is taken again. Exit
+codes: done 0, faulted 3, aborted 4, unsafe 10; a process that is killed has none.
 
-Two things are beyond every promise: a runner and *both* of its guards killed in the same second, with nobody left to
+Two things are beyond every promise: a runner and *both* of its guards killed in the same second, with nothing left to
 act; and a switch that obeys nothing and answers as if it did, where it has no second path that could contradict it.
 """
 
@@ -46,13 +48,13 @@ DEVICES = """\
 In virtual time, without guards. A row is a state and the verb of a device that it uses; the fault strikes the call that
 this state makes, **once / for ever**; [the simulated instrument](simulated-instrument.md) says what the faults are.
 Verbs that stop something come only on the way out: there the run is aborted in that state, and the verb fails then.
-For safing the run is aborted while a lamp burns. `lamps.all_off` comes only when `lamps.off` has failed, so there
-`lamps.off` is refused for ever besides.
+For safing the run is aborted while a lamp is on. `lamps.all_off` comes only when `lamps.off` has failed, so there
+`lamps.off` is refused for ever as well.
 
 Where the run did not go on to its end, the last column says how long after the first strike every lamp was off, in
 seconds of the observatory, at the most; the tries of the state and their deadlines are in it. "at once": within a
-second, or none burnt any more. `unsafe, dark` has lamps that are off and could not be read; `unsafe, lit` has one that
-burns, at a switch that obeys nothing.
+second, or none was on any more. `unsafe, dark` has lamps that are off and could not be read; `unsafe, lit` has one that
+is on, at a switch that obeys nothing.
 """
 
 BLOWS_TEXT = """\
@@ -62,7 +64,7 @@ Real processes with real guards, 150 times faster than real, the blow as soon as
 that of the process that was struck; whatever is not done is resumed afterwards. The guards of this observatory bear
 1 s of silence.
 
-- *SIGSTOP, then SIGCONT*: stopped for twice that silence. The lamps are off meanwhile; then the run goes on, frames
+- *SIGSTOP, then SIGCONT*: stopped for twice that silence. The lamps are off meanwhile; then the run continues, frames
   that were spoilt are taken again.
 - *journal unwritable*: every write is refused from then on. *disk full*: no file can grow beyond 32 KiB, neither
   frames nor journal. *frames folder lost*: something else is in its place. The simulated switch itself is no victim.
@@ -70,7 +72,7 @@ that of the process that was struck; whatever is not done is resumed afterwards.
 
 
 def page(devices: Mapping[Row, Sequence[Played]], blows: Mapping[Row, Sequence[Outcome]]) -> str:
-    """The whole page; `blows` holds an outcome for each of BLOWS."""
+    """Return the whole page. `blows` holds an outcome for each of BLOWS."""
     return "\n".join(
         [
             INTRODUCTION,
@@ -88,7 +90,7 @@ def page(devices: Mapping[Row, Sequence[Played]], blows: Mapping[Row, Sequence[O
 
 
 def device_lines(cells: Sequence[Played]) -> list[str]:
-    """The lines of one state: one for each verb."""
+    """Return the lines of one state: one for each verb."""
     lines = []
     for verb, group in groupby(cells, key=lambda pair: pair[0].verb):
         found = {(cell.what, cell.times): found for cell, found in group}
@@ -99,7 +101,7 @@ def device_lines(cells: Sequence[Played]) -> list[str]:
 
 
 def signal_line(row: Row, outcomes: Iterable[Outcome]) -> str:
-    """The line of one state."""
+    """Return the line of one state."""
     return _line(row.name, *(_CODES.get(outcome.code, str(outcome.code)) for outcome in outcomes))
 
 
@@ -110,7 +112,7 @@ def _words(found: Found) -> str:
 
 
 def _within(found: Iterable[Found]) -> str:
-    """The longest, coarse enough to stay what it is."""
+    """Return the longest, coarse enough to stay what it is."""
     longest_s = max((one.dark_s for one in found if one.outcome != "done"), default=None)
     if longest_s is None:
         return ""

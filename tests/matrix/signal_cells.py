@@ -1,4 +1,4 @@
-"""One blow at one moment: a signal, a dead guard, a journal or a disk that takes no more; with real guards."""
+"""One blow at one moment: a signal, a dead guard, a journal or a disk that takes no more. With real guards."""
 
 import os
 import resource
@@ -9,16 +9,15 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tests.matrix.bench import ADOPTED, SEQUENCE, Disk
+from tests.matrix.bench import ADOPTED, LIGHT_FAULTS, SEQUENCES, Disk, observatory_of
 from tests.matrix.commands import Command, Commands, Home
 from tests.matrix.rows import Row
 from tests.matrix.wall import pause
 
-__all__ = ["BLOWS", "SPEED", "Blow", "Outcome", "kill_guards", "leave_behind", "strike"]
+__all__ = ["BLOWS", "Blow", "Outcome", "faults_on_the_way", "kill_guards", "leave_behind", "strike"]
 
-SPEED = 150
-"""How much faster than real these runs are."""
 _STOPPED_S = 2.0
 """How long a runner is stopped: twice the silence that the guards bear."""
 _SMALL = 32 * 1024
@@ -47,7 +46,7 @@ class Blow:
         name: as the page calls it.
         hit: does it.
         mend: undoes it, before the run is resumed.
-        dark_s: so long after it every lamp is off at the latest, s on the wall; None: the run may go on.
+        dark_s: so long after it every lamp is off at the latest, s of wall time; None: the run may go on.
     """
 
     name: str
@@ -77,7 +76,7 @@ class Outcome:
 
     @property
     def problem(self) -> str | None:
-        """Why the promise is broken; None if it is not."""
+        """Why the promise is broken, or None if it is not."""
         burning = [lamp for lamp, state in self.lamps.items() if state != "off"]
         if burning:
             return f"{burning} burn, exit code {self.code}"
@@ -100,7 +99,7 @@ def _stop_and_go_on(struck: Struck) -> None:
 
 
 def kill_guards(home: Home, number: int) -> None:
-    """Kill so many guards that say of themselves that they are at work."""
+    """Kill as many guards that say of themselves that they are at work."""
     for pid in home.guards()[:number]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -141,9 +140,18 @@ def _fill_the_disk(struck: Struck) -> None:
 
 
 def _lose_the_folder(struck: Struck) -> None:
+    file = struck.folder.with_name("in-its-place")
+    file.touch()
     if struck.folder.exists():
         struck.folder.rename(struck.folder.with_name("away"))
-    struck.folder.touch()
+    while True:
+        try:
+            file.rename(struck.folder)
+        except IsADirectoryError:
+            # The run has made the folder again in between.
+            struck.folder.rmdir()
+        else:
+            return
 
 
 def _find_the_folder(struck: Struck) -> None:
@@ -175,8 +183,14 @@ def leave_behind(place: Path, observatory: Path, commands: Commands) -> Path:
     pause(0.3)  # the integration has begun
     command.send(signal.SIGKILL)
     command.end()
-    home.wait_for_guards_to_end()
+    home.wait_for_guards_to_end(120.0)
+    assert not home.guards(), "what they still write would be copied in pieces"
     return place
+
+
+def faults_on_the_way(row: Row) -> list[Mapping[str, Any]]:
+    """Return what leads to the state, and makes it last, so that it can be struck."""
+    return [*LIGHT_FAULTS.get(row.sequence, ()), *([row.slow] if row.slow else [])]
 
 
 def strike(row: Row, blow: Blow, place: Path, observatory: Path, left_behind: Path, commands: Commands) -> Outcome:
@@ -184,9 +198,8 @@ def strike(row: Row, blow: Blow, place: Path, observatory: Path, left_behind: Pa
     adopts = row.name == "adopt"
     if adopts:
         shutil.copytree(left_behind, place)
-    faults = [row.slow] if row.slow else []
-    home = Home.make(place, observatory, ADOPTED if adopts else SEQUENCE, faults)
-    words = home.resume_words(SPEED) if adopts else home.run_words(SPEED)
+    home = Home.make(place, observatory_of(row.sequence, observatory), SEQUENCES[row.sequence], faults_on_the_way(row))
+    words = home.resume_words(row.speed) if adopts else home.run_words(row.speed)
     command = commands.start(home, *words)
     if row.before is not None:
         assert command.until_state(row.before), f"{row.before} was not reached"
@@ -203,6 +216,6 @@ def strike(row: Row, blow: Blow, place: Path, observatory: Path, left_behind: Pa
     blow.mend(struck)
     claimed = command.last.get("lamps", {}) if command.last is not None and code >= 0 else {}
     resumed = 0 if code == 0 else home.to_the_end(commands)
-    disk = home.disk(command.run, "adopted" if adopts else "matrix")
+    disk = home.disk(command.run, row.sequence)
     shutil.rmtree(place, ignore_errors=True)
     return Outcome(code, resumed, seconds, lamps, claimed, disk)

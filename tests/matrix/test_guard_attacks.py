@@ -12,9 +12,11 @@ import pytest
 
 from safelight.devices import DeviceFailed, LampState, Observatory, load_observatory
 from safelight.engine import Clock, VirtualClock
-from safelight.engine.guard import Guard
-from safelight.engine.guard_order import Order, message_of
-from safelight.engine.guardbook import GuardBook
+from safelight.engine.clock import wall_utc
+from safelight.engine.guard.messages import GuardConfig, message_of
+from safelight.engine.guard.process import GuardProcess
+from safelight.engine.guard.status_files import GuardStatusFile
+from safelight.engine.guard.succession import outlets_of
 
 NAMES = ("Argon", "Neon", "LDLS", "Quartz", "HgNe", "Xenon")
 
@@ -59,7 +61,7 @@ class Switch:
         raise DeviceFailed("refused", device="lamps", verb="all_off")
 
     async def status(self) -> Mapping[str, LampState]:
-        """What is."""
+        """Return what is."""
         self.looks += 1
         if self.looks <= self.deaf:
             raise DeviceFailed("wrong password", device="lamps", verb="status")
@@ -78,25 +80,27 @@ async def _nothing() -> None:
 class Story:
     """One guard, in virtual time, and the pipe on which it hears its runner."""
 
-    def __init__(self, home: Path, switch: Switch, observatory: Observatory, clock: Clock) -> None:
+    def __init__(
+        self, home: Path, switch: Switch, observatory: Observatory, clock: Clock, order: GuardConfig | None = None
+    ) -> None:
         self.clock = clock
         self.switch = switch
-        self.order = Order("story", home, observatory)
+        self.order = order or GuardConfig("story", home, observatory, client="mine", begun=wall_utc().isoformat())
         self.answers, answer_fd = os.pipe()
-        self.guard = Guard(self.order, switch, None, answer_fd, GuardBook(home, "story"), wall=clock)
+        self.guard = GuardProcess(self.order, switch, None, answer_fd, GuardStatusFile(home, "story"), wall=clock)
         self.answer_fd = answer_fd
 
     def told(self) -> list[Mapping[str, Any]]:
-        """What the guard has answered so far."""
+        """Return what the guard has answered so far."""
         os.set_blocking(self.answers, False)
         return [message_of(line) for line in os.read(self.answers, 1 << 16).splitlines()]
 
     def burning(self) -> list[str]:
-        """The lamps that burn."""
+        """Return the lamps that burn."""
         return [lamp for lamp, state in self.switch.lamps.items() if state != "off"]
 
     def play(self, script: Callable[["Story", asyncio.StreamReader], Coroutine[Any, Any, None]]) -> float:
-        """Let the guard watch while the script speaks for the runner; returns when the guard has ended, s."""
+        """Let the guard watch while the script speaks for the runner. Return when the guard has ended, s."""
 
         async def whole() -> float:
             reader = asyncio.StreamReader()
@@ -117,15 +121,42 @@ Make = Callable[..., Story]
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Make a story; the guard and the switch live by one clock."""
+    """Make a story. The guard and the switch live by one clock."""
     observatory = load_observatory("simulated")
 
     def story(switch: Switch, clock: Clock | None = None) -> Story:
         clock = clock or VirtualClock()
-        monkeypatch.setattr(Order, "clock", property(lambda _: clock))
+        monkeypatch.setattr(GuardConfig, "clock", property(lambda _: clock))
         return Story(tmp_path, switch, observatory, clock)
 
     return story
+
+
+def a_later_run(story: Story, **changes: Any) -> dict[str, Any]:
+    """Return the page of a guard of a run that has begun now, and that is to light a lamp."""
+    page = {
+        "run": "later",
+        "doing": "watching",
+        "observatory": "simulated",
+        "client": "another",
+        "begun": wall_utc().isoformat(),
+        "in_charge": True,
+        "orphan": False,
+        "keep": False,
+        "answers_for": outlets_of("simulated", story.switch),
+    }
+    return page | changes
+
+
+Pages = list[dict[str, Any]]
+
+
+@pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> Pages:
+    """Return the pages of other guards."""
+    found: Pages = []
+    monkeypatch.setattr("safelight.engine.guard.succession.guards", lambda _: iter(found))
+    return found
 
 
 LEASE = b'{"lease": "Neon", "s": 7200}\n'
@@ -171,7 +202,7 @@ def test_a_guard_that_cannot_read_tells_why(make: Make) -> None:
 
 
 def test_a_path_that_comes_back_is_no_trouble(make: Make) -> None:
-    """A switch that answers at the third try is told as one that answers."""
+    """A switch that answers at the third try is reported as one that answers."""
     story = make(Switch(deaf=2))
 
     async def script(story: Story, reader: asyncio.StreamReader) -> None:
@@ -185,13 +216,13 @@ def test_a_path_that_comes_back_is_no_trouble(make: Make) -> None:
 
 
 def test_a_lamp_that_the_switch_does_not_name(make: Make) -> None:
-    """A switch that answers and does not tell a lamp is told as such: that lamp could not be darkened by it."""
+    """A switch that answers and does not tell a lamp is reported as such: that lamp could not be darkened by it."""
     story = make(Switch())
     del story.switch.lamps["Xenon"]
 
     async def script(story: Story, reader: asyncio.StreamReader) -> None:
         await story.clock.sleep(0.1)
-        assert {"path": "lamps", "answers": True, "why": "it does not tell Xenon"} in story.told()
+        assert {"path": "lamps", "answers": True, "why": "it does not report Xenon"} in story.told()
         reader.feed_data(b'{"relieved": true}\n')
 
     story.play(script)
@@ -222,7 +253,7 @@ def test_a_killed_runner(make: Make) -> None:
 def test_the_lamps_come_before_the_log(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """No line is written before every lamp has been commanded off: the log's disk may hang."""
     story = make(Switch())
-    monkeypatch.setattr(GuardBook, "log", lambda _self, event, **_: story.switch.heard.append(f"log {event}"))
+    monkeypatch.setattr(GuardStatusFile, "log", lambda _self, event, **_: story.switch.heard.append(f"log {event}"))
     story.play(_dies)
     heard = story.switch.heard
     assert set(heard[: len(NAMES)]) == set(NAMES)
@@ -245,7 +276,7 @@ def test_a_lamp_that_is_lit_late(make: Make) -> None:
 
 
 def test_no_lingering_without_a_fresh_lease(make: Make) -> None:
-    """A lamp that has burnt for long can't be lit late: the guard ends as soon as all is off."""
+    """A lamp that has been on for long can't be lit late: the guard ends as soon as all is off."""
     story = make(Switch())
 
     async def script(story: Story, reader: asyncio.StreamReader) -> None:
@@ -258,22 +289,116 @@ def test_no_lingering_without_a_fresh_lease(make: Make) -> None:
     assert story.play(script) < 105
 
 
-def test_another_run_relieves_who_lingers(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_run_relieves_who_lingers(make: Make, pages: Pages) -> None:
     """A guard that only looks out for late commands leaves the lamps of the next run alone."""
-    pages: list[dict[str, Any]] = []
-    monkeypatch.setattr("safelight.engine.guard.guards", lambda _: iter(pages))
     story = make(Switch())
 
     async def script(story: Story, reader: asyncio.StreamReader) -> None:
         await _dies(story, reader)
         await story.clock.sleep(5.0)
         assert story.switch.lamps["Neon"] == "off"
-        pages.append({"pid": 1, "doing": "watching", "since": "9999", "observatory": "simulated", "leases": {}})
+        pages.append(a_later_run(story))
         await story.clock.sleep(2.0)
         story.switch.lamps["Neon"] = "on"
 
     story.play(script)
     assert story.switch.lamps["Neon"] == "on"
+
+
+def test_another_run_relieves_who_still_switches_off(make: Make, pages: Pages) -> None:
+    """The next run begins while the lamps of the last one are still being switched off: its own lamps stay lit."""
+    story = make(Switch(refusals=4))
+
+    async def script(story: Story, reader: asyncio.StreamReader) -> None:
+        await _dies(story, reader)
+        await story.clock.sleep(0.01)
+        assert story.switch.lamps["Neon"] == "on"
+        pages.append(a_later_run(story))
+        await story.clock.sleep(30.0)
+        story.switch.lamps["Neon"] = "on"
+
+    assert story.play(script) < 60
+    assert story.switch.lamps["Neon"] == "on"
+
+
+def test_no_command_within_a_round_once_another_run_has_begun(make: Make, pages: Pages) -> None:
+    """The next run begins in the middle of a round: not one further command is given in it."""
+    story = make(Switch(refusals=10_000))
+
+    async def script(story: Story, reader: asyncio.StreamReader) -> None:
+        await _dies(story, reader)
+        await story.clock.sleep(0.3)
+        assert story.switch.heard.count("Neon") == 2
+        pages.append(a_later_run(story))
+        await story.clock.sleep(60.0)
+
+    story.play(script)
+    assert story.switch.heard.count("Neon") == 2
+
+
+NO_SUCCESSORS: list[dict[str, Any]] = [
+    {"in_charge": False},
+    {"orphan": True},
+    {"begun": "2000-01-01T00:00:00+00:00"},
+    {"begun": ""},
+    {"client": "mine"},
+    {"observatory": "another", "answers_for": {"Neon": "another Neon"}},
+    {"answers_for": {"Neon": "another switch/neon"}},
+    {"answers_for": {}},
+]
+
+
+@pytest.mark.parametrize("change", NO_SUCCESSORS, ids=str)
+def test_who_is_no_successor(make: Make, pages: Pages, change: Mapping[str, Any]) -> None:
+    """A lamp is left to nobody who does not answer for it: the guard goes on until it is off."""
+    story = make(Switch(refusals=20))
+
+    async def script(story: Story, reader: asyncio.StreamReader) -> None:
+        await _dies(story, reader)
+        pages.append(a_later_run(story, **change))
+
+    story.play(script)
+    assert story.burning() == []
+
+
+def test_a_lamp_that_the_next_run_does_not_know(make: Make, pages: Pages) -> None:
+    """A lamp that is not in the next run's document is switched off by the old guard, and no other one is."""
+    story = make(Switch(refusals=20))
+
+    async def script(story: Story, reader: asyncio.StreamReader) -> None:
+        await _dies(story, reader)
+        known = {lamp: outlet for lamp, outlet in outlets_of("simulated", story.switch).items() if lamp != "Neon"}
+        pages.append(a_later_run(story, answers_for=known))
+        await story.clock.sleep(3.0)
+        story.switch.lamps["Argon"] = "on"
+
+    story.play(script)
+    assert story.burning() == ["Argon"]
+
+
+def test_a_look_that_hangs_keeps_no_lamp_on(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the folder with the other guards' pages can't be read, or hangs, the lamps go off all the same."""
+    let_go = threading.Event()
+
+    def hang(_: Path) -> Iterator[dict[str, Any]]:
+        let_go.wait(30)
+        raise OSError("gone")
+
+    monkeypatch.setattr("safelight.engine.guard.succession.guards", hang)
+    clock = Clock()
+    story = make(Switch(refusals=2), clock)
+
+    async def script(story: Story, reader: asyncio.StreamReader) -> None:
+        reader.feed_data(LEASE)
+        await asyncio.wait([asyncio.ensure_future(clock.sleep(0.1))])
+        reader.feed_eof()
+        while story.switch.lamps["Neon"] == "on":
+            await clock.sleep(0.01)
+            assert clock.now() < 5, "the guard waits for the disk"
+        let_go.set()
+        story.guard.dismissed = True
+
+    story.play(script)
 
 
 def test_silence_is_no_storm(make: Make) -> None:
@@ -353,8 +478,8 @@ def test_a_dismissal_ends_what_is_hopeless(make: Make) -> None:
 
 @pytest.fixture
 def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """A journal that hangs until the test is over."""
-    from safelight.engine import journal  # noqa: PLC0415
+    """Yield a journal that hangs until the test is over."""
+    from safelight.engine.records import database  # noqa: PLC0415
 
     let_go = threading.Event()
 
@@ -362,7 +487,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         let_go.wait(30)
         raise OSError("gone")
 
-    monkeypatch.setattr(journal, "Journal", hang)
+    monkeypatch.setattr(database, "Journal", hang)
     yield let_go
     let_go.set()
 
@@ -375,9 +500,9 @@ def test_a_journal_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s
     retries = plain.retries.model_copy(update={"kinds": {"safing": once}})
     observatory = plain.model_copy(update={"guard": quick, "retries": retries})
     clock = Clock()
-    monkeypatch.setattr(Order, "clock", property(lambda _: clock))
-    story = Story(tmp_path, Switch(refusals=5), observatory, clock)
-    story.guard.order = Order("story", tmp_path, observatory, journal="sqlite:///nowhere.sqlite", speed=1000)
+    monkeypatch.setattr(GuardConfig, "clock", property(lambda _: clock))
+    order = GuardConfig("story", tmp_path, observatory, journal="sqlite:///nowhere.sqlite", speed=1000)
+    story = Story(tmp_path, Switch(refusals=5), observatory, clock, order)
 
     async def script(story: Story, reader: asyncio.StreamReader) -> None:
         reader.feed_data(LEASE)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.matrix.bench import ADOPTED, SEQUENCE
+from tests.matrix.bench import ADOPTED, SEQUENCES, observatory_of
 from tests.matrix.commands import Commands, Home
 from tests.matrix.rows import ROWS, Row
-from tests.matrix.signal_cells import SPEED
+from tests.matrix.signal_cells import faults_on_the_way
 from tests.matrix.wall import now, pause
 
 TIMES = 20
@@ -22,8 +22,9 @@ LONGEST_S = 60.0
 @pytest.mark.parametrize("row", [row for row in ROWS if row.name != "adopt"], ids=lambda row: row.name)
 def test_hammered_in_every_state(row: Row, observatory: Path, tmp_path: Path, commands: Commands) -> None:
     """20 Ctrl-Cs within a second, mixed with SIGTERM and SIGHUP, whatever goes on: lamps off, exit code 4."""
-    home = Home.make(tmp_path, observatory, SEQUENCE, [row.slow] if row.slow else [])
-    command = commands.start(home, *home.run_words(SPEED))
+    site = observatory_of(row.sequence, observatory)
+    home = Home.make(tmp_path, site, SEQUENCES[row.sequence], faults_on_the_way(row))
+    command = commands.start(home, *home.run_words(row.speed))
     if row.before is not None:
         assert command.until_state(row.before)
         command.send(signal.SIGINT)
@@ -87,7 +88,7 @@ asyncio.run(go())
 
 @pytest.mark.parametrize("seed", range(3))
 def test_hammered_in_python(observatory: Path, tmp_path: Path, seed: int) -> None:
-    """A script that calls `calibrate` and gets 20 Ctrl-Cs while a lamp burns: asyncio gives up, the lamps go off."""
+    """A script that calls `calibrate` and gets 20 Ctrl-Cs while a lamp is on: asyncio gives up, the lamps go off."""
     document = {"lamps": {"Neon": {"warmup": 1000, "exposure_time": 1000}}}
     home = Home.make(tmp_path, observatory, document)
     dice = random.Random(seed)  # noqa: S311 - reproducible, no secret

@@ -15,17 +15,17 @@ Left = Callable[[], Path]
 
 
 def by_name(row: Row) -> str:
-    """A test's name."""
+    """Return a test's name."""
     return row.name.replace(" ", "-").replace(",", "")
 
 
 def written() -> list[str]:
-    """The lines of the page."""
+    """Return the lines of the page."""
     return PAGE.read_text(encoding="utf-8").splitlines()
 
 
 def table(number: int) -> list[str]:
-    """The lines of one of the page's two tables, without their heads."""
+    """Return the lines of one of the page's two tables, without their heads."""
     blocks = "\n".join(written()).split("\n| --- ")
     lines = blocks[number].splitlines()[1:]
     return [line for line in lines if line.startswith("| ") and not line.startswith("| state |")]
@@ -38,7 +38,7 @@ def test_device_faults(row: Row, observatory: Path, tmp_path: Path, left_behind:
     played = [(cell, play(cell, stage)) for cell in cells_of(row, stage)]
     problems = [f"{cell.verb} {cell.what} x {cell.times}: {found.problem}" for cell, found in played if found.problem]
     assert not problems
-    assert len(played) >= 10
+    assert not played if row.silent else len(played) >= 10
     assert device_lines(played) == [line for line in table(1) if line.startswith(f"| {row.name} |")]
 
 
@@ -60,7 +60,7 @@ def test_the_page_has_nothing_else() -> None:
     text = PAGE.read_text(encoding="utf-8")
     for part in (INTRODUCTION, DEVICES, BLOWS_TEXT):
         assert part in text
-    names = {row.name for row in ROWS}
+    names = {row.name for row in ROWS if not row.silent}
     assert {line.split(" | ")[0].removeprefix("| ") for line in table(1)} == names
     assert [line.split(" | ")[0].removeprefix("| ") for line in table(2)][:-1] == [row.name for row in ROWS]
 

@@ -13,10 +13,10 @@ from safelight.devices import Observatory, load_observatory
 from safelight.devices.simulated.faults import Fault
 from safelight.engine import Clock
 from safelight.engine.errors import GuardError
-from safelight.engine.guard_member import Member
-from safelight.engine.guard_order import Order
-from safelight.engine.guardbook import guards
-from safelight.engine.watch import Watch
+from safelight.engine.guard.client import GuardClient
+from safelight.engine.guard.messages import GuardConfig
+from safelight.engine.guard.peer import GuardPeer
+from safelight.engine.guard.status_files import guards
 from tests.matrix.wall import now, pause
 
 LONGEST_S = 60.0
@@ -32,8 +32,8 @@ class Story:
         self.lost: list[str] = []
         plain = load_observatory("simulated").model_dump(mode="json")
         plain["lamps"]["second_path"] = {"driver": "simulated"} if second_path else None
-        order = Order("story", home, Observatory.model_validate(plain), speed=100.0, faults=faults)
-        self.watch = Watch(order, Clock(), self.lost.append, self._hear)
+        order = GuardConfig("story", home, Observatory.model_validate(plain), speed=100.0, faults=faults)
+        self.watch = GuardClient(order, Clock(), self.lost.append, self._hear)
 
     def _hear(self, event: str, **facts: Any) -> None:
         self.told.append(event)
@@ -53,7 +53,7 @@ class Story:
         asyncio.run(whole())
 
     def kill(self, *pids: int) -> None:
-        """Kill and wait until they are dead; the runner's loop does not get a turn meanwhile."""
+        """Kill and wait until they are dead. The runner's loop does not get a turn meanwhile."""
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         began = now()
@@ -69,7 +69,7 @@ class Story:
             await asyncio.wait([asyncio.ensure_future(Clock().sleep(0.01))])
 
     def noted(self) -> set[str]:
-        """The lamps that living guards answer for."""
+        """Return the lamps that living guards answer for."""
         return {lamp for guard in guards(self.home) for lamp in guard["leases"]}
 
 
@@ -82,7 +82,7 @@ def _is_alive(pid: int) -> bool:
 
 @pytest.fixture
 def story(tmp_path: Path) -> Story:
-    """A watch that has not begun."""
+    """Return a watch that has not begun."""
     return Story(tmp_path)
 
 
@@ -124,12 +124,12 @@ def test_none_can_be_had(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no guard comes up any more, the run is told so within seconds, and must end."""
 
     async def script(story: Story) -> None:
-        monkeypatch.setattr("safelight.engine.watch.sys.executable", "/bin/false")
+        monkeypatch.setattr("safelight.engine.guard.client.sys.executable", "/bin/false")
         story.kill(*story.watch.pids)
         began = now()
         await story.until(lambda: bool(story.lost))
         assert now() - began < 10
-        monkeypatch.setattr("safelight.engine.watch._READY_S", 0.1)
+        monkeypatch.setattr("safelight.engine.guard.client._READY_S", 0.1)
         with pytest.raises(GuardError):
             await story.watch.permit("Neon", 1000.0)
 
@@ -138,12 +138,12 @@ def test_none_can_be_had(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refusing(device: str) -> Fault:
-    """A path by which nothing can be read."""
+    """Return a path by which nothing can be read."""
     return Fault.model_validate({"device": device, "verb": "status", "what": "error", "times": "forever"})
 
 
 def test_no_permission_from_guards_that_cannot_read(tmp_path: Path) -> None:
-    """Guards that can't read the lamps permit none; the run is told why at once, without waiting for a lamp."""
+    """Guards that can't read the lamps permit none. The run is told why at once, without waiting for a lamp."""
     story = Story(tmp_path, refusing("lamps"))
 
     async def script(story: Story) -> None:
@@ -158,7 +158,7 @@ def test_no_permission_from_guards_that_cannot_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("broken", ["lamps", "second_lamps"])
 def test_one_path_is_enough(tmp_path: Path, broken: str) -> None:
-    """Guards that can read the lamps by one of two paths permit them; that the other fails is told once."""
+    """Guards that can read the lamps by one of two paths permit them. That the other fails is reported once."""
     story = Story(tmp_path, refusing(broken), second_path=True)
 
     async def script(story: Story) -> None:
@@ -190,7 +190,7 @@ def test_no_pipe_can_be_had(story: Story, monkeypatch: pytest.MonkeyPatch) -> No
         raise OSError(24, "too many open files")
 
     async def start() -> None:
-        monkeypatch.setattr("safelight.engine.watch.os.pipe", no_pipe)
+        monkeypatch.setattr("safelight.engine.guard.client.os.pipe", no_pipe)
         await story.watch.start()
 
     with pytest.raises(GuardError, match="too many open files"):
@@ -218,7 +218,7 @@ def test_what_a_guard_says_is_spoiled(story: Story, spoiled: bytes) -> None:
     async def listen() -> bool:
         reader = asyncio.StreamReader()
         fd = os.open(os.devnull, os.O_WRONLY)
-        member = Member(fd, reader)
+        member = GuardPeer(fd, reader)
         reader.feed_data(spoiled)
         reader.feed_eof()
         await story.watch._listen(member)
@@ -234,6 +234,6 @@ def test_a_pipe_that_fails() -> None:
     async def read() -> bytes:
         reader = asyncio.StreamReader()
         reader.set_exception(ConnectionResetError())
-        return await Member(-1, reader).line()
+        return await GuardPeer(-1, reader).line()
 
     assert asyncio.run(read()) == b""

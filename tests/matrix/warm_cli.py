@@ -1,27 +1,29 @@
-"""A warm process that forks a child for each command of `safelight`; the child is the command line, signals and all.
+"""A warm process that forks a child for each command of `safelight`. The child is the command line, signals and all.
 
     python tests/matrix/warm_cli.py
 
 One job a line on standard input, JSON: `words` (the command), `environment` and `errors` (a file for its standard
 error). The word `finish` is no command of safelight: it resumes the last run of HOME, with its frames in FRAMES, in
-virtual time and without guards. Answers on standard output: `{"pid"}`, whatever the command prints, and `{"code"}` when
-it has ended, as subprocess tells it.
+virtual time and without guards. Answers on standard output: `{"pid"}`, whatever the command prints, and
+`{"status"}` when it has ended, as subprocess tells it.
 """
 
 import asyncio
-import json
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from safelight import __main__
-from safelight.commands import conducting  # noqa: F401 - slow, and needed by every child
-from safelight.devices.simulated import fits  # noqa: F401
+from safelight.commands import execution  # noqa: F401 - slow, and needed by every child
+from safelight.devices.simulated import frame_writer  # noqa: F401
 from safelight.devices.simulated.faults import load_faults  # noqa: F401
 from safelight.engine import Request, RunRefused, perform
-from safelight.engine.resume import ResumeRequest, resume
+from safelight.engine.resume.resumption import ResumeRequest, resume
+from tests.warm_guards import WarmGuards
+from tests.warm_server import run_command_line, serve
 
 
 def warm_up() -> None:
@@ -33,13 +35,8 @@ def warm_up() -> None:
         asyncio.run(resume(ResumeRequest(home=folder, speed="max"), guarded=False))
 
 
-def say(**message: Any) -> None:
-    """One line, at once and undivided."""
-    os.write(1, json.dumps(message).encode() + b"\n")
-
-
 def finish(home: Path, frames: Path) -> int:
-    """Bring the last run of a home to its end; returns 0 if it is done."""
+    """Bring the last run of a home to its end. Return 0 if it is done."""
     try:
         result = asyncio.run(resume(ResumeRequest(home=home, frames=frames, speed="max"), guarded=False))
     except RunRefused as refused:
@@ -48,33 +45,20 @@ def finish(home: Path, frames: Path) -> int:
     return 0 if result.outcome == "done" else 1
 
 
-def child(job: dict[str, Any]) -> None:
-    """The life of a child."""
+def child(job: Mapping[str, Any], _: int) -> NoReturn:
+    """Live as a child."""
     os.dup2(os.open(job["errors"], os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
     os.environ.update(job["environment"])
-    code: Any = 1
-    try:
-        if job["words"][0] == "finish":
-            sys.exit(finish(*map(Path, job["words"][1:])))
-        sys.argv = ["safelight", *job["words"]]
-        __main__.main()
-    except SystemExit as exit_:
-        code = exit_.code or 0
-    finally:
-        os._exit(code if isinstance(code, int) else 1)
-
-
-def main() -> None:
-    """Fork for each job, wait, answer."""
-    warm_up()
-    for line in sys.stdin:
-        job = json.loads(line)
-        pid = os.fork()
-        if not pid:
-            child(job)
-        say(pid=pid)
-        say(code=os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    if job["words"][0] == "finish":
+        run_command_line(lambda: sys.exit(finish(*map(Path, job["words"][1:]))))
+    sys.argv = ["safelight", *job["words"]]
+    run_command_line(__main__.main)
 
 
 if __name__ == "__main__":
-    main()
+    warm_up()
+    guards = WarmGuards()
+    guards.begin()
+    with guards.in_use():
+        serve(child)
+    guards.close()

@@ -24,7 +24,7 @@ Blows = list[Outcome]
 
 
 def play(row: Row) -> tuple[Cells, Blows]:
-    """All cells of one row."""
+    """Return all cells of one row."""
     with tempfile.TemporaryDirectory() as name, Commands.warm() as commands:
         folder = Path(name)
         observatory = small_observatory(folder)
@@ -41,7 +41,7 @@ def play(row: Row) -> tuple[Cells, Blows]:
 
 
 def main() -> None:
-    """Two rows at a time; a broken promise is told, and nothing is written."""
+    """Two rows at a time. A broken promise is reported, and nothing is written."""
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         coming = {row: pool.submit(play, row) for row in ROWS}
         played = {row: future.result() for row, future in coming.items()}

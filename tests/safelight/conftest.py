@@ -4,7 +4,6 @@ import json
 import os
 import select
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
+
+from tests.warm_commands import child_of
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Inside = Callable[..., Result]
@@ -33,6 +34,11 @@ class Going:
             command, text=True, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
+    @property
+    def pid(self) -> int:
+        """Process that runs it."""
+        return child_of(self.process.pid)
+
     def wait_for(self, event: str, kind: str = "", frame: str | None = None) -> dict[str, Any]:
         """Read until an event (of a state of that kind, of that frame) has been told."""
         assert self.process.stdout is not None
@@ -44,8 +50,8 @@ class Going:
         pytest.fail(f"no {event}: {self.process.communicate()[1]}")
 
     def end(self) -> int:
-        """Wait for the end; returns the exit code."""
-        rest, self.told = self.process.communicate(timeout=60)
+        """Wait for the end. Return the exit code."""
+        rest, self.told = self.process.communicate(timeout=180)
         self.events += [json.loads(line) for line in rest.splitlines()]
         return int(self.process.returncode)
 
@@ -54,26 +60,32 @@ class Going:
         self.process.kill()
         self.process.communicate(timeout=60)
 
+    def close(self) -> None:
+        """Close the pipes to a process that has ended: one that a test killed by itself has left them open."""
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A home for the simulated instrument."""
+    """Return a home for the simulated instrument."""
     return tmp_path / "home"
 
 
 @pytest.fixture
 def environment(home: Path) -> dict[str, str]:
-    """The environment of a process with that home."""
+    """Return the environment of a process with that home."""
     return {**os.environ, "SAFELIGHT_HOME": str(home), "COLUMNS": "100"}
 
 
 @pytest.fixture
-def safelight(environment: dict[str, str], tmp_path: Path) -> Command:
+def safelight(environment: dict[str, str], tmp_path: Path, warm_safelight: Path) -> Command:
     """Run the command line as a process."""
 
     def run(*words: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "-m", "safelight", *words],
+            [warm_safelight, *words],
             capture_output=True,
             text=True,
             check=False,
@@ -87,7 +99,7 @@ def safelight(environment: dict[str, str], tmp_path: Path) -> Command:
 
 @pytest.fixture
 def inside(monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path) -> Inside:
-    """Run the command line within this process; its own errors come out as they are raised."""
+    """Run the command line within this process. Its own errors come out as they are raised."""
     from safelight.cli import app  # noqa: PLC0415 - other tests look at what is imported when
 
     monkeypatch.setenv("SAFELIGHT_HOME", str(home))
@@ -96,18 +108,19 @@ def inside(monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path) -> Insid
 
 
 @pytest.fixture
-def going(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Going]]:
-    """Start a command that tells JSON lines; what is still under way at the end is killed."""
+def going(environment: dict[str, str], tmp_path: Path, warm_safelight: Path) -> Iterator[Callable[..., Going]]:
+    """Start a command that tells JSON lines. What is still under way at the end is killed."""
     started: list[Going] = []
 
     def go(*words: str) -> Going:
-        started.append(Going([sys.executable, "-m", "safelight", *words, "--json"], environment, tmp_path))
+        started.append(Going([str(warm_safelight), *words, "--json"], environment, tmp_path))
         return started[-1]
 
     yield go
     for one in started:
         if one.process.poll() is None:
             one.kill()
+        one.close()
 
 
 @pytest.fixture
@@ -119,7 +132,7 @@ def lamp_run(going: Callable[..., Going], tmp_path: Path) -> Callable[..., Going
 
 @pytest.fixture
 def until_gone() -> Callable[[int], bool]:
-    """Wait until a process has ended; whether it has, within 20 s."""
+    """Wait until a process has ended. Whether it has, within 20 s."""
 
     def wait(pid: int) -> bool:
         try:
@@ -136,11 +149,11 @@ def until_gone() -> Callable[[int], bool]:
 
 @pytest.fixture(autouse=True)
 def no_guard_left(home: Path, until_gone: Callable[[int], bool]) -> Iterator[None]:
-    """Every test ends with its lamps off and without a guard: lamps lit by hand go off when their outlets do."""
+    """Yield every test ends with its lamps off and without a guard: lamps lit by hand go off when their outlets do."""
     yield
     if not (home / "guards").is_dir():
         return
-    from safelight.engine.guardbook import guards  # noqa: PLC0415
+    from safelight.engine.guard.status_files import guards  # noqa: PLC0415
 
     with suppress(FileNotFoundError):
         (home / "simulated" / "switch.json").unlink()

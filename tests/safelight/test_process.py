@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from safelight import __version__
+from safelight.version import __version__
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -26,7 +26,7 @@ def lines_of(text: str) -> list[dict[str, Any]]:
 
 
 def imported(environment: dict[str, str], *words: str) -> set[str]:
-    """The top modules that a command imports."""
+    """Return the top modules that a command imports."""
     command = [sys.executable, "-X", "importtime", "-m", "safelight", *words]
     told = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stderr
     return {line.rsplit("|", 1)[-1].strip().partition(".")[0] for line in told.splitlines()}
@@ -44,7 +44,7 @@ def test_a_plan_imports_no_engine_of_runs(environment: dict[str, str]) -> None:
 
 
 def test_run_tells_json_lines(safelight: Command, tmp_path: Path) -> None:
-    """Each line of `run --json` has event, time and run; the last tells outcome, frames and lamps, as on disk."""
+    """Each line of `run --json` has event, time and run. The last tells outcome, frames and lamps, as on disk."""
     done = safelight("run", "demo", "--speed", "max", "--frames", str(tmp_path / "f"), "--json")
     assert done.returncode == 0
     events = lines_of(done.stdout)
@@ -99,7 +99,7 @@ def test_unsafe_is_ten_and_loud(safelight: Command, tmp_path: Path) -> None:
     ],
 )
 def test_invalid_is_two(safelight: Command, home: Path, words: tuple[str, ...], says: str) -> None:
-    """Invalid input ends with 2 and one clear sentence on standard error; nothing is touched."""
+    """Invalid input ends with 2 and one clear sentence on standard error. Nothing is touched."""
     ended = safelight(*words)
     assert ended.returncode == 2
     assert says in ended.stderr
@@ -117,10 +117,10 @@ def test_frames_that_cant_be_written_are_refused_early(safelight: Command, home:
     assert not home.exists()
 
 
-def start(environment: dict[str, str], tmp_path: Path, *more: str) -> "subprocess.Popen[str]":
+def start(program: Path, environment: dict[str, str], tmp_path: Path, *more: str) -> "subprocess.Popen[str]":
     """Start a run with JSON lines, both its streams in our hands."""
     words = ["run", *more, "--frames", str(tmp_path / "f"), "--json"]
-    command = [sys.executable, "-m", "safelight", *words]
+    command = [program, *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, text=True, env=environment, cwd=tmp_path, **pipes)
 
@@ -138,10 +138,12 @@ def wait_for(process: "subprocess.Popen[str]", event: str, kind: str = "") -> li
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signals_abort(environment: dict[str, str], safelight: Command, tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C, SIGTERM and SIGHUP while a lamp burns: exit code 4, every lamp read back as off; more change nothing."""
+def test_signals_abort(
+    warm_safelight: Path, environment: dict[str, str], safelight: Command, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Ctrl-C, SIGTERM and SIGHUP while a lamp is on: exit code 4, every lamp read back as off. More change nothing."""
     (tmp_path / "lamp.yaml").write_text("lamps: {Quartz: {warmup: 1200, exposure_time: 1200}}\n")
-    with start(environment, tmp_path, "lamp.yaml", "--speed", "200") as process:
+    with start(warm_safelight, environment, tmp_path, "lamp.yaml", "--speed", "200") as process:
         read = wait_for(process, "state.started", "lamp-warmup")
         for _ in range(4):
             process.send_signal(number)
@@ -171,9 +173,9 @@ def test_a_signal_at_the_start_is_remembered(environment: dict[str, str], home: 
     assert not home.exists()
 
 
-def test_a_reader_that_leaves_stops_nothing(environment: dict[str, str], safelight: Command, tmp_path: Path) -> None:
+def test_a_reader_that_leaves_stops_nothing(warm_safelight: Path, environment: dict[str, str], tmp_path: Path) -> None:
     """Where nobody reads standard output and standard error any more, the run goes on to its end."""
-    with start(environment, tmp_path, "normal", "--speed", "max") as process:
+    with start(warm_safelight, environment, tmp_path, "normal", "--speed", "max") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()
@@ -184,9 +186,9 @@ def test_a_reader_that_leaves_stops_nothing(environment: dict[str, str], safelig
     assert len(json.loads(manifest.read_text())["frames"]) == 12
 
 
-def test_a_reader_that_sleeps_holds_nothing(environment: dict[str, str], tmp_path: Path) -> None:
-    """Where a reader does not read, the run goes on to its end; then the program waits for it, or for a signal."""
-    with start(environment, tmp_path, "long-term", "--speed", "max") as process:
+def test_a_reader_that_sleeps_holds_nothing(warm_safelight: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    """Where a reader does not read, the run goes on to its end. Then the program waits for it, or for a signal."""
+    with start(warm_safelight, environment, tmp_path, "long-term", "--speed", "max") as process:
         manifests: list[Path] = []
         for _ in range(600):
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -216,11 +218,12 @@ def test_streams_that_were_never_open(environment: dict[str, str], tmp_path: Pat
 
 def test_head_is_quiet(environment: dict[str, str], tmp_path: Path) -> None:
     """`plan ... | head -1` says nothing of a broken pipe."""
-    command = f"{sys.executable} -m safelight plan long-term | head -1"
+    command = f"{sys.executable} -m safelight plan long-term --observatory simulated | head -1"
     ended = subprocess.run(
         ["/bin/sh", "-c", command], capture_output=True, text=True, check=False, env=environment, cwd=tmp_path
     )
-    assert ended.stderr == ""
+    # Where to find what the short form leaves out, and nothing else.
+    assert [line for line in ended.stderr.splitlines() if "--detail" not in line] == []
     assert "long-term" in ended.stdout
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from typer.testing import Result
 
+from safelight.commands.output import complain
 from safelight.engine import RunRefused
-from safelight.engine.guardbook import guards
-from safelight.speech import complain
+from safelight.engine.guard.status_files import guards
 
 Inside = Callable[..., Result]
 
@@ -22,7 +22,7 @@ def lines_of(text: str) -> list[dict[str, Any]]:
 
 
 def good_frames(folder: str) -> list[str]:
-    """The good frames of a run's manifest."""
+    """Return the good frames of a run's manifest."""
     found = json.loads((Path(folder) / "manifest.json").read_text())["frames"]
     return [frame["frame"] for frame in found if frame["verdict"] == "good"]
 
@@ -30,7 +30,7 @@ def good_frames(folder: str) -> list[str]:
 def test_killed_and_resumed(
     inside: Inside, home: Path, lamp_run: Callable[..., Any], until_gone: Callable[[int], bool]
 ) -> None:
-    """A run killed with -9 while a lamp burns shows as killed, its guard's act is told, and `resume` finishes it."""
+    """A run killed with -9 while a lamp is on shows as killed, its guard's act is told, and `resume` finishes it."""
     run = lamp_run()
     name = run.wait_for("state.started", "expose", "Quartz-100s-002")["run"]
     watching = json.loads(inside("guard", "status", "--json").stdout)["guards"]
@@ -50,7 +50,7 @@ def test_killed_and_resumed(
     for words in (
         "lamp on simulated: killed, ",
         "Quartz on",
-        "expose Quartz-100s-002 broken off",
+        "expose Quartz-100s-002 interrupted",
         "killed: the process wrote nothing more after this",
         "by the guard (the runner is gone)",
         f"safelight resume {name}",

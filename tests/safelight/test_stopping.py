@@ -9,17 +9,18 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import Result
 
-from safelight.engine import RunRefused, tables
+from safelight.commands.output import complain
+from safelight.engine import RunRefused
 from safelight.engine.clock import wall_utc
-from safelight.engine.journal import Journal, default_url
-from safelight.engine.runlist import newest_run
-from safelight.speech import complain
+from safelight.engine.records import tables
+from safelight.engine.records.database import Journal, default_url
+from safelight.engine.records.run_list import newest_run
 
 Inside = Callable[..., Result]
 
 
 def lamp_events(home: Path, **wanted: str) -> list[dict[str, Any]]:
-    """The lamp events of the journal that are as wanted."""
+    """Return the lamp events of the journal that are as wanted."""
     journal = Journal(default_url(home), create=False)
     rows = journal.read(sa.select(tables.lamp_events).order_by(tables.lamp_events.c.id))
     journal.close()
@@ -36,11 +37,11 @@ def test_abort_from_elsewhere(inside: Inside, lamp_run: Callable[..., Any]) -> N
         assert words in told.stdout
     assert run.end() == 4
     assert run.events[-1]["outcome"] == "aborted"
-    assert "abort was asked for by" in run.told
+    assert "abort was requested by" in run.told
 
 
 def test_pause_from_elsewhere(inside: Inside, lamp_run: Callable[..., Any]) -> None:
-    """`pause` waits for the frame in progress, says so, and tells one object; that frame is on the disk."""
+    """`pause` waits for the frame in progress, says so, and tells one object. That frame is on the disk."""
     run = lamp_run()
     name = run.wait_for("state.started", "expose", "Quartz-100s-001")["run"]
     told = inside("pause", name, "--json")
@@ -48,7 +49,7 @@ def test_pause_from_elsewhere(inside: Inside, lamp_run: Callable[..., Any]) -> N
     found = json.loads(told.stdout)
     assert (found["run"], found["outcome"]) == (name, "paused")
     assert set(found["lamps"].values()) == {"off"}
-    assert "it is at: expose/Quartz-100s-001" in told.stderr
+    assert "it is at: expose Quartz-100s-001" in told.stderr
     assert run.end() == 5
     assert [event["frame"] for event in run.events if event["event"] == "frame.taken"][-1] == "Quartz-100s-001"
 
@@ -89,7 +90,7 @@ def test_a_late_request_does_not_stop_the_resume(inside: Inside, home: Path, fau
 
 
 def test_one_run_at_a_time(inside: Inside, home: Path, lamp_run: Callable[..., Any], tmp_path: Path) -> None:
-    """While a run is going on, another one and work by hand are refused with who and since when; off always works."""
+    """While a run is going on, another one and work by hand are refused with who and since when. Off always works."""
     run = lamp_run()
     name = run.wait_for("state.started", "expose", "bias-001")["run"]
     for words in (
@@ -102,7 +103,7 @@ def test_one_run_at_a_time(inside: Inside, home: Path, lamp_run: Callable[..., A
     ):
         refused = inside(*words)
         assert isinstance(refused.exception, RunRefused), words
-        assert f"run {name} (process {run.process.pid} on " in str(refused.exception)
+        assert f"run {name} (process {run.pid} on " in str(refused.exception)
         assert ", since " in str(refused.exception)
         assert complain(refused.exception) == 2
     assert inside("lamps", "status").exit_code == 0
@@ -131,6 +132,6 @@ def test_abort_of_a_run_that_ends_unsafe_is_ten(
     (stays,) = (event for event in run.events if event["event"] == "guard.stays")
     assert stays["lamps"] == ["Quartz"]
     assert len(stays["pids"]) == 2
-    assert f"The guards (processes {stays['pids'][0]} and {stays['pids'][1]}) go on trying" in run.told
+    assert f"The guards (processes {stays['pids'][0]} and {stays['pids'][1]}) keep trying" in run.told
     assert "once the lamps are off: `safelight resume" in run.told
     assert "Quartz NOT confirmed off" in " ".join(inside("show").stdout.split())

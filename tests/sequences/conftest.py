@@ -23,6 +23,7 @@ SITE = Site(
     default_position="calibration",
     steps_per_s=500.0,
     settle_s=0.0,
+    cards={"QUARTZ": "the state of lamp Quartz", "WQUARTZ": "how long lamp Quartz was on"},
 )
 
 

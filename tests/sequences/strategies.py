@@ -1,4 +1,4 @@
-"""Documents that are right, as hypothesis draws them; for the site of these tests."""
+"""Documents that are right, as hypothesis draws them. For the site of these tests."""
 
 from typing import Any
 
@@ -14,18 +14,18 @@ counts = st.integers(1, 3)
 
 
 def one_or_more(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """A number or a list of numbers."""
+    """Return a number or a list of numbers."""
     return st.one_of(values, st.lists(values, min_size=1, max_size=3))
 
 
 def part(required: dict[str, Any], optional: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """A mapping with these keys."""
+    """Return a mapping with these keys."""
     return st.fixed_dictionaries(required, optional=optional)
 
 
 @st.composite
 def fibsels(draw: st.DrawFn) -> dict[str, Any]:
-    """A fibre selector: by pattern or list, from anywhere among its fibres."""
+    """Return a fibre selector: by pattern or list, from anywhere among its fibres."""
     positions = draw(
         st.one_of(
             st.sampled_from(["P1-", "p2-", "P[12]-1", "P"]),
@@ -43,7 +43,7 @@ def fibsels(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def settings(exposures: st.SearchStrategy[Any], mask: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """How a lamp is exposed."""
+    """Return how a lamp is exposed."""
     return part(
         {"exposure_time": one_or_more(exposures), "flavour": st.sampled_from(["arc", "flat", "object"])},
         {"warmup": st.one_of(st.just(0), seconds), "count": counts} | mask,

@@ -25,7 +25,11 @@ BAD = [
     ("deep list", b"biases: " + b"[" * 5000 + b"]" * 5000, 1, "nested too deeply"),
     ("deep blocks", b"- " * 100_000, 1, "nested too deeply"),
     ("broken", b"biases: {count: 1\ndarks: ]", 2, "not valid YAML"),
-    ("tab", b"biases:\n\tcount: 1", 2, "not valid YAML"),
+    ("tab", b"biases:\n\tcount: 1", 2, "a tab at the beginning of the line"),
+    ("tab after blanks", b"lamps:\n  Neon:\n  \texposure_time: 3", 3, "a tab at the beginning of the line"),
+    ("tab that continues", b"lamps:\n  Neon:\n    warmup: 3\n\tcount: 3\n", 4, "a tab at the beginning of the line"),
+    ("deep mixture", b"biases: " + b"[{a: " * 500, 1, "nested too deeply"),
+    ("deep in lines", b"biases:\n" + b"[\n" * 1500, 66, "nested too deeply"),
     ("many values", b"biases: [" + b"1," * 120_000 + b"1]", 1, "too large"),
 ]
 

@@ -8,6 +8,12 @@ from safelight.sequences import SequenceError, Site, load, load_text
 
 # What is wrong, the text, line, path, and words of the message.
 BAD = [
+    ("arcs are lamps", "arcs: {exposure_time: 3}\nbiases: {}", 1, "arcs", ["unknown key", "did you mean 'lamps'"]),
+    ("lamp without a block", "lamps: [Neon]", 1, "lamps.0", ["such as {lamps: [Neon], exposure_time"]),
+    ("seconds as a text", "darks:\n  exposure_time: 20s", 2, "darks.exposure_time", ["got '20s' (write 20)"]),
+    ("minutes as a text", "darks:\n  exposure_time: 15 min", 2, "darks.exposure_time", ["(write 900)"]),
+    ("exponent", "darks:\n  exposure_time: 1e2", 2, "darks.exposure_time", ["'1e2'", "written out, 100.0"]),
+    ("small exponent", "darks:\n  exposure_time: 5e-3", 2, "darks.exposure_time", ["written out, 0.005"]),
     ("unknown key", "biases: {count: 1}\ndark: 3", 2, "dark", ["unknown key", "did you mean 'darks'"]),
     (
         "unknown key in a block",
@@ -29,6 +35,51 @@ BAD = [
         5,
         "lamps.LDLS.fibsel.position",
         ["did you mean 'positions'"],
+    ),
+    (
+        "a key of a step in a block",
+        "lamps:\n- lamps: [Neon]\n  exposure_time: 3\n  cameras: [b1]",
+        4,
+        "lamps.0.cameras",
+        ["unknown key", "`cameras` goes into a step, under `steps`"],
+    ),
+    (
+        "another word for one",
+        "lamps:\n  Neon: {exposure_time: 3, intensity: 5}",
+        2,
+        "lamps.Neon.intensity",
+        ["`level` goes"],
+    ),
+    ("a key of a step in darks", "darks: {exposure_time: 3, wait: 5}", 1, "darks.wait", ["`wait` goes into a step"]),
+    ("one at the top", "spectrographs: [sp1]\nbiases: {}", 1, "spectrographs", ["`spectrographs` goes into a step"]),
+    ("no lamp", "lamps:\n- {lamps: [], exposure_time: 3}", 2, "lamps.0.lamps", ["got []", "frames without a lamp go"]),
+    (
+        "seconds of each lamp",
+        "lamps:\n- lamps: [Neon, Argon]\n  exposure_time: {Neon: 3, Argon: 5}",
+        3,
+        "lamps.0.exposure_time",
+        ["expected a number of seconds, a list", "`lit_for`, in a step", "got {'Argon': 5, 'Neon': 3}"],
+    ),
+    (
+        "unknown key beside counts",
+        "lamps:\n  Neon: {exposure_time: {counts: 9, first: 3, longest: 9, leats: 2}}",
+        2,
+        "lamps.Neon.exposure_time.leats",
+        ["one of counts, first, least", "did you mean 'least'"],
+    ),
+    (
+        "a time that is missing beside counts",
+        "lamps:\n  Neon: {exposure_time: {counts: 9, first: 3}}",
+        2,
+        "lamps.Neon.exposure_time.longest",
+        ["missing: a number of seconds above 0, at most 86400"],
+    ),
+    (
+        "unknown key of a warm-up",
+        "lamps:\n  Neon: {exposure_time: 3, warmup: {steady: 0.01, longest: 300, windwo: 60}}",
+        2,
+        "lamps.Neon.warmup.windwo",
+        ["one of steady, window", "did you mean 'window'"],
     ),
     ("unknown key in biases", "biases:\n  cuont: 2", 2, "biases.cuont", ["one of count", "'count'"]),
     ("unknown lamp", "lamps:\n  Quarz: {exposure_time: 3}", 2, "lamps.Quarz", ["Argon", "'Quartz'"]),
@@ -61,13 +112,13 @@ BAD = [
         ["unknown flavour", "arc, flat, object", "'arc'"],
     ),
     ("unknown position", "biases: {}\nposition: calibrate", 2, "position", ["'calibration'"]),
-    ("null position", "biases: {}\nposition: null", 2, "position", ["None is not allowed"]),
-    ("negative", "darks:\n  exposure_time: -3", 2, "darks.exposure_time", ["-3 is not", "above 0"]),
-    ("zero", "darks:\n  exposure_time:\n  - 9\n  - 0", 4, "darks.exposure_time.1", ["0 is not", "above 0"]),
-    ("NaN", "darks:\n  exposure_time: .nan", 2, "darks.exposure_time", ["nan is not allowed"]),
-    ("infinite", "darks:\n  exposure_time: .inf", 2, "darks.exposure_time", ["inf is not allowed"]),
-    ("boolean number", "darks:\n  exposure_time: true", 2, "darks.exposure_time", ["True is not allowed"]),
-    ("boolean count", "biases: {count: true}", 1, "biases.count", ["True is not allowed", "whole number"]),
+    ("null position", "biases: {}\nposition: null", 2, "position", ["got nothing"]),
+    ("negative", "darks:\n  exposure_time: -3", 2, "darks.exposure_time", ["got -3", "above 0"]),
+    ("zero", "darks:\n  exposure_time:\n  - 9\n  - 0", 4, "darks.exposure_time.1", ["got 0", "above 0"]),
+    ("NaN", "darks:\n  exposure_time: .nan", 2, "darks.exposure_time", ["got nan"]),
+    ("infinite", "darks:\n  exposure_time: .inf", 2, "darks.exposure_time", ["got inf"]),
+    ("boolean number", "darks:\n  exposure_time: true", 2, "darks.exposure_time", ["got true"]),
+    ("boolean count", "biases: {count: true}", 1, "biases.count", ["got true", "whole number"]),
     ("absurd exposure", "darks: {exposure_time: 86401}", 1, "darks.exposure_time", ["at most 86400"]),
     (
         "huge exposure",
@@ -77,19 +128,19 @@ BAD = [
         ["at most 86400"],
     ),
     ("negative warm-up", "lamps:\n  LDLS: {warmup: -1, exposure_time: 9}", 2, "lamps.LDLS.warmup", ["0 to"]),
-    ("count 0", "biases: {count: 0}", 1, "biases.count", ["0 is not allowed", "from 1"]),
-    ("count negative", "biases: {count: -2}", 1, "biases.count", ["-2 is not allowed"]),
-    ("count broken", "biases: {count: 1.5}", 1, "biases.count", ["1.5 is not allowed", "whole"]),
-    ("count endless", "biases: {count: 1000000000}", 1, "biases.count", ["to 100000"]),
-    ("number of biases", "biases: 5", 1, "biases", ["5 is not allowed", "a mapping with `count`"]),
-    ("empty darks", "biases: {}\ndarks:", 2, "darks", ["None is not allowed", "exposure_time"]),
+    ("count 0", "biases: {count: 0}", 1, "biases.count", ["got 0", "from 1"]),
+    ("count negative", "biases: {count: -2}", 1, "biases.count", ["got -2"]),
+    ("count broken", "biases: {count: 1.5}", 1, "biases.count", ["got 1.5", "whole"]),
+    ("count endless", "biases: {count: 1000000000}", 1, "biases.count", ["from 1 to 10000, got 1000000000"]),
+    ("number of biases", "biases: 5", 1, "biases", ["got 5", "a mapping with `count`"]),
+    ("empty darks", "biases: {}\ndarks:", 2, "darks", ["got nothing", "exposure_time"]),
     ("darks without time", "darks: {}", 1, "darks.exposure_time", ["missing"]),
-    ("no dark times", "darks: {exposure_time: []}", 1, "darks.exposure_time", ["[] is not allowed"]),
-    ("empty lamps", "biases: {}\nlamps: {}", 2, "lamps", ["{} is not allowed", "at least one"]),
-    ("empty list of lamps", "biases: {}\nlamps: []", 2, "lamps", ["[] is not allowed", "at least one"]),
-    ("null lamps", "biases: {}\nlamps:", 2, "lamps", ["None is not allowed", "at least one"]),
-    ("empty block", "lamps:\n  LDLS:", 2, "lamps.LDLS", ["None is not allowed", "exposure_time"]),
-    ("no lamp lit", "lamps:\n- lamps: []\n  exposure_time: 3", 2, "lamps.0.lamps", ["[] is not allowed"]),
+    ("no dark times", "darks: {exposure_time: []}", 1, "darks.exposure_time", ["got []"]),
+    ("empty lamps", "biases: {}\nlamps: {}", 2, "lamps", ["got {}", "at least one"]),
+    ("empty list of lamps", "biases: {}\nlamps: []", 2, "lamps", ["got []", "at least one"]),
+    ("null lamps", "biases: {}\nlamps:", 2, "lamps", ["got nothing", "at least one"]),
+    ("empty block", "lamps:\n  LDLS:", 2, "lamps.LDLS", ["got nothing", "exposure_time"]),
+    ("no lamp lit", "lamps:\n- lamps: []\n  exposure_time: 3", 2, "lamps.0.lamps", ["got []"]),
     ("lamp no list", "lamps:\n- lamps: LDLS\n  exposure_time: 3", 2, "lamps.0.lamps", ["in a list"]),
     ("no lamps in block", "lamps:\n- exposure_time: 3", 2, "lamps.0.lamps", ["missing", "names"]),
     (
@@ -125,7 +176,7 @@ BAD = [
         "lamps:\n  LDLS: {exposure_time: 90, fibsel: {positions: 'P1-('}}",
         2,
         "lamps.LDLS.fibsel.positions",
-        ["no valid regular expression"],
+        ["not a valid regular expression"],
     ),
     (
         "pattern matches nothing",
@@ -167,7 +218,7 @@ BAD = [
         "lamps:\n  LDLS: {exposure_time: 90, fibsel: {positions: []}}",
         2,
         "lamps.LDLS.fibsel.positions",
-        ["[] is not allowed", "list of fibres"],
+        ["got []", "list of fibres"],
     ),
     (
         "initial position elsewhere",
@@ -181,7 +232,7 @@ BAD = [
         "lamps:\n  LDLS:\n    exposure_time: 90\n    fibsel:\n      time_per_position: 10",
         4,
         "lamps.LDLS.fibsel",
-        ["can't fit", "12 fibres x 10 s = 120 s", "at most 7.5 s"],
+        ["can't fit", "12 fibres x 10 s and 11 moves of 32.79 s", "an exposure of 152.8 s, or at most 4.76 s"],
     ),
     (
         "moves longer than the exposure",
@@ -218,12 +269,12 @@ BAD = [
         "lamps.LDLS.fibre",
         ["exclude each other"],
     ),
-    ("wrong type", "lamps:\n  LDLS: {exposure_time: '90'}", 2, "lamps.LDLS.exposure_time", ["'90' is not"]),
-    ("switch no boolean", "biases: {}\npark_after: 1", 2, "park_after", ["1 is not", "true or false"]),
-    ("name no text", "biases: {}\nname: 3", 2, "name", ["3 is not allowed"]),
+    ("wrong type", "lamps:\n  LDLS: {exposure_time: '90'}", 2, "lamps.LDLS.exposure_time", ["got '90' (write 90)"]),
+    ("switch no boolean", "biases: {}\npark_after: 1", 2, "park_after", ["got 1", "true or false"]),
+    ("name no text", "biases: {}\nname: 3", 2, "name", ["got 3"]),
     ("name no ASCII", "biases: {}\nname: Kalibrierung für München", 2, "name", ["printable ASCII"]),
-    ("not a mapping", "- biases\n- darks", 1, "", ["is not allowed", "a mapping with"]),
-    ("a lone word", "normal", 1, "", ["'normal' is not allowed"]),
+    ("not a mapping", "- biases\n- darks", 1, "", ["expected a mapping with", "got"]),
+    ("a lone word", "normal", 1, "", ["got 'normal'"]),
     ("nothing to expose", "name: x", 1, "", ["nothing to expose", "biases, darks, lamps"]),
     ("duplicate key", "biases: {}\ndarks: {exposure_time: 9}\nbiases: {}", 3, "biases", ["first in line 1"]),
     ("Python tag", "biases: !!python/object/apply:os.system [ls]", 1, "biases", ["tags are not allowed"]),
@@ -238,7 +289,7 @@ BAD = [
     ("keyword of FITS", "biases: {}\nheader: {NAXIS1: 3}", 2, "header.NAXIS1", ["written by the program"]),
     ("keyword of ours", "biases: {}\nheader: {EXPTIME: 3}", 2, "header.EXPTIME", ["written by the program"]),
     ("keyword of a lamp", "biases: {}\nheader: {QUARTZ: 'ON'}", 2, "header.QUARTZ", ["by the program"]),
-    ("card no scalar", "biases: {}\nheader: {PROGRAM: [1]}", 2, "header.PROGRAM", ["[1] is not allowed"]),
+    ("card no scalar", "biases: {}\nheader: {PROGRAM: [1]}", 2, "header.PROGRAM", ["got [1]"]),
     ("long card", f"biases: {{}}\nheader: {{PROGRAM: '{'x' * 69}'}}", 2, "header.PROGRAM", ["too long"]),
 ]
 
@@ -304,15 +355,15 @@ def test_readable_line(site: Site) -> None:
     with pytest.raises(SequenceError) as caught:
         load_text("lamps:\n  Quartz:\n    exposure_time: -3", site, origin="normal.yaml")
     assert str(caught.value) == (
-        "normal.yaml:3: lamps.Quartz.exposure_time: -3 is not allowed: "
-        "a number of seconds above 0, at most 86400, or a list of such numbers"
+        "normal.yaml:3: lamps.Quartz.exposure_time: "
+        "expected a number of seconds above 0, at most 86400, or a list of such numbers, got -3"
     )
 
 
 def test_too_many_frames(site: Site) -> None:
     """A document is refused by arithmetic alone where its frames are too many to be meant."""
-    block = {"exposure_time": [1, 2, 3], "count": 90_000}
-    with pytest.raises(SequenceError, match="too many frames: 270000: at most 100000"):
+    block = {"exposure_time": [1, 2, 3], "count": 9_000}
+    with pytest.raises(SequenceError, match="too many frames: 27000: at most 10000"):
         load({"lamps": {"Neon": block}}, site)
 
 
@@ -325,7 +376,7 @@ def test_endless_problems_are_cut(site: Site) -> None:
 
 
 def test_no_fibre_selector() -> None:
-    """At a site without a mask, `fibsel` is refused in so many words."""
+    """At a site without a mask, `fibsel` is refused in as many words."""
     bare = Site(lamps=())
     with pytest.raises(SequenceError, match="no fibre selector"):
         load({"lamps": {"Neon": {"exposure_time": 3, "fibsel": True}}}, bare)

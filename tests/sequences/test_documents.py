@@ -96,7 +96,7 @@ def test_both_forms_of_lamps(site: Site) -> None:
 
 
 def test_defaults_do_not_change_the_hash(site: Site) -> None:
-    """Writing out a default is formatting; changing a value is not."""
+    """Writing out a default is formatting. Changing a value is not."""
     assert load({"biases": {}}, site).hash == load({"biases": {"count": 1}}, site).hash
     assert load({"biases": {}}, site).hash != load({"biases": {"count": 2}}, site).hash
 

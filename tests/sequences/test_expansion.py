@@ -1,21 +1,22 @@
 """From a document to its frames."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from safelight.sequences import Frame, SequenceError, Site, expand, load, open_choices
+from safelight.sequences import AS_FOUND, Frame, SequenceError, Site, expand, load, open_choices
 
 CHOICE = {"lamps": [{"lamps": ["Neon", "Argon"], "exposure_time": [10, 50], "fibre": {"choose": "P1-"}}]}
 
 
 def frames_of(document: dict[str, Any], site: Site) -> tuple[Frame, ...]:
-    """The frames of a dict."""
+    """Return the frames of a dict."""
     return expand(load(document, site), site).frames
 
 
 def test_order_and_ids(site: Site) -> None:
-    """Biases, darks, lamps as written; ids count each kind over the whole document."""
+    """Biases, darks, lamps as written. Ids count each kind over the whole document."""
     document = {
         "lamps": [
             {"lamps": ["Neon"], "exposure_time": [10, 0.5], "count": 2},
@@ -88,7 +89,7 @@ def test_header_cards(site: Site) -> None:
 
 
 def test_choices(site: Site) -> None:
-    """Whoever makes a run chooses the fibre; ids stay the same, and the choice is handed back."""
+    """Whoever makes a run chooses the fibre. Ids stay the same, and the choice is handed back."""
     document = load(CHOICE, site)
     candidates = open_choices(document, site)
     assert list(candidates) == ["lamps.0"]
@@ -114,3 +115,38 @@ def test_other_site(site: Site) -> None:
     document = load({"lamps": {"Neon": {"exposure_time": 3}}}, site)
     with pytest.raises(SequenceError, match=r"lamps\.0: unknown lamp 'Neon'"):
         expand(document, Site(lamps=()))
+
+
+def test_undeclared_mask(site: Site) -> None:
+    """Frames for which no fibre is named have the mask as it was left: as found, on the fibre before, after a sweep."""
+    blocks = [
+        {"lamps": ["Neon"], "exposure_time": 3},
+        {"lamps": ["Argon"], "exposure_time": 3, "fibre": "P1-4"},
+        {"lamps": ["Xenon"], "exposure_time": 3, "count": 2},
+        {"lamps": ["Quartz"], "exposure_time": 60, "fibsel": {"positions": ["P1-2", "P1-1"]}},
+        {"lamps": ["HgNe"], "exposure_time": 3},
+    ]
+    frames = frames_of({"biases": {}, "lamps": blocks}, site)
+    assert [frame.fibre for frame in frames] == [None, AS_FOUND, "P1-4", "P1-4", "P1-4", None, "P1-1"]
+
+
+def test_default_fibre(site: Site) -> None:
+    """Where the observatory has a default fibre, frames for which none is named are on it."""
+    blocks = [
+        {"lamps": ["Argon"], "exposure_time": 3, "fibre": "P1-4"},
+        {"lamps": ["Xenon"], "exposure_time": 3},
+    ]
+    frames = frames_of({"lamps": blocks}, replace(site, default_fibre="P2-1"))
+    assert [frame.fibre for frame in frames] == ["P1-4", "P2-1"]
+
+
+def test_telescopes_that_stay(site: Site) -> None:
+    """Where the telescopes stay, the frames of lamps demand them as found, whatever the document says."""
+    document = {"biases": {}, "lamps": {"Neon": {"exposure_time": 3}}, "position": "selfie"}
+    assert [frame.position for frame in frames_of(document, replace(site, still=True))] == [None, AS_FOUND]
+
+
+def test_no_mask(site: Site) -> None:
+    """Without a fibre selector no frame demands one."""
+    (frame,) = frames_of({"lamps": {"Neon": {"exposure_time": 3}}}, replace(site, fibres={}))
+    assert frame.fibre is None

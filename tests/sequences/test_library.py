@@ -35,7 +35,7 @@ def test_frames(site: Site, name: str, flavours: dict[str, int]) -> None:
 
 
 def test_quick_cals(site: Site) -> None:
-    """Its arcs have four lamps lit together on one P1 fibre; then come the continua."""
+    """Its arcs have four lamps lit together on one P1 fibre. Then come the continua."""
     ten, fifty, quartz, ldls = expand(load("quick-cals", site), site).frames
     assert ten.lamps == fifty.lamps == ("Argon", "Neon", "HgNe", "Xenon")
     assert ten.warmup_s == (180,) * 4
@@ -43,6 +43,7 @@ def test_quick_cals(site: Site) -> None:
     assert ten.fibre in P1
     assert (quartz.id, quartz.warmup_s) == ("Quartz-20s-001", (120,))
     assert (ldls.id, ldls.warmup_s) == ("LDLS-150s-001", (300,))
+    assert quartz.fibre == ldls.fibre == ten.fibre
 
 
 def test_long_term(site: Site) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from safelight.sequences import SequenceError, Site, expand, load, load_text
-from safelight.sequences.schema import schema
+from safelight.sequences.json_schema import schema
 from tests.sequences.strategies import documents, junk
 
 VALIDATOR = Draft202012Validator(schema())
@@ -22,7 +22,7 @@ KINDS = {"bias": 0, "dark": 1}
 @given(document=documents)
 @settings(max_examples=100, deadline=None)
 def test_frames(site: Site, document: dict[str, Any]) -> None:
-    """Ids are unique; biases come before darks, and darks before lamps."""
+    """Ids are unique. Biases come before darks, and darks before lamps."""
     frames = expand(load(document, site), site).frames
     assert len({frame.id for frame in frames}) == len(frames)
     kinds = [KINDS.get(frame.flavour, 2) for frame in frames]
@@ -53,7 +53,7 @@ def test_form_does_not_matter(site: Site, document: dict[str, Any]) -> None:
 
 
 def refusal(load_it: Callable[[], object]) -> SequenceError | None:
-    """What a document is refused with, if it is; any other error is passed on and fails the test."""
+    """Return what a document is refused with, if it is. Any other error is passed on and fails the test."""
     try:
         load_it()
     except SequenceError as error:

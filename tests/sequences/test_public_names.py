@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 import safelight.sequences
-from safelight import SafelightError
+from safelight.errors import SafelightError
 
 
 def test_names_are_sorted_and_there() -> None:

@@ -7,7 +7,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from safelight.sequences import library_file, library_names
-from safelight.sequences.schema import SCHEMA_FILE, schema, schema_text
+from safelight.sequences.json_schema import SCHEMA_FILE, schema, schema_text
 from tests.sequences.test_documents import DEFAULT_SWEEP, SIMPLE, SWEPT
 
 VALIDATOR = Draft202012Validator(schema())

@@ -8,7 +8,7 @@ MOVES_S = (16610 - 215) / 500  # P1 from end to end
 
 
 def one(site: Site, exposure_s: float, fibsel: object) -> tuple[Sweep, Expansion]:
-    """The sweep of a document with one exposure."""
+    """Return the sweep of a document with one exposure."""
     block = {"exposure_time": exposure_s, "fibsel": fibsel}
     expansion = expand(load({"lamps": {"Quartz": block}}, site), site)
     (frame,) = expansion.frames

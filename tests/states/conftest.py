@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="session")
 def observatory() -> Observatory:
-    """The simulated observatory with one camera, so that a read-out is one file."""
+    """Return the simulated observatory with one camera, so that a readout is one file."""
     shipped = load_observatory("simulated")
     spectrographs = shipped.spectrographs.model_copy(update={"units": ("sp1",), "cameras": ("b",)})
     return shipped.model_copy(update={"spectrographs": spectrographs})
@@ -25,7 +25,7 @@ def observatory() -> Observatory:
 
 @pytest.fixture
 def make(observatory: Observatory, tmp_path: Path) -> Callable[..., Instrument]:
-    """Make an instrument; its arguments are faults, as in a fault file."""
+    """Make an instrument. Its arguments are faults, as in a fault file."""
 
     def build(*faults: dict[str, Any]) -> Instrument:
         clock = VirtualClock()
@@ -51,13 +51,13 @@ def make(observatory: Observatory, tmp_path: Path) -> Callable[..., Instrument]:
 
 @pytest.fixture
 def instrument(make: Callable[..., Instrument]) -> Instrument:
-    """An instrument that has never been used."""
+    """Return an instrument that has never been used."""
     return make()
 
 
 @pytest.fixture
 def do() -> Callable[[Awaitable[T]], T]:
-    """Run one piece of work to its end; a leaked task is an error."""
+    """Run one piece of work to its end. A leaked task is an error."""
 
     def runner(work: Awaitable[T]) -> T:
         async def whole() -> T:

@@ -1,8 +1,10 @@
 """Each state's action and its clean-up, on the simulated devices."""
 
 import asyncio
+import errno
 import gzip
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 from astropy.io import fits
 
-from safelight.devices import DeviceError, DeviceFailed
+from safelight.devices import DeviceError, DeviceFailed, Observatory, open_devices
 from safelight.states import (
     BadFrame,
     Expose,
@@ -49,7 +51,7 @@ async def stop_after(seconds: float, work: Work, instrument: Instrument) -> None
 
 
 def without(instrument: Instrument, part: str) -> Instrument:
-    """The same instrument without one kind of device."""
+    """Return the same instrument without one kind of device."""
     return replace(instrument, devices=replace(instrument.devices, **{part: None}))
 
 
@@ -144,7 +146,7 @@ def test_a_late_mask_catches_up(instrument: Instrument, do: Do) -> None:
 
 @pytest.mark.parametrize("computing_s", [0.0, 2.0])
 def test_a_mask_that_comes_too_late(instrument: Instrument, do: Do, computing_s: float) -> None:
-    """A fibre that was lit for much too short makes the frame bad; what a hurried computer takes does not count."""
+    """A fibre that was lit for much too short makes the frame bad. The time of a slow computer does not count."""
     mine = replace(instrument, tolerances=replace(instrument.tolerances, computing_s=computing_s))
     do(FibselStep("P1-1", "f", 10.0, 1.0).act(mine))
     late = FibselStep("P1-2", "f", 6.0, move_s=1.0)
@@ -157,10 +159,10 @@ def test_a_mask_that_comes_too_late(instrument: Instrument, do: Do, computing_s:
 
 @pytest.mark.parametrize("what", ["lie", "hang"])
 def test_a_mask_that_does_not_move(make: Make, do: Do, what: str) -> None:
-    """A mask that says it has moved and has not is found out; one that is silent is cancelled and stopped."""
+    """A mask that says it has moved and has not is found out. One that is silent is cancelled and stopped."""
     instrument = make({"device": "fibsel", "verb": "move", "what": what})
     if what == "lie":
-        with pytest.raises(StateError, match=r"should stand at P1-1 \(1650 steps\) and reads 0"):
+        with pytest.raises(StateError, match=r"should be at P1-1 \(1650 steps\) and reads 0"):
             do(FibselStep("P1-1").act(instrument))
     else:
         do(stop_after(100, FibselStep("P1-1"), instrument))
@@ -189,12 +191,12 @@ def test_no_fibre_selector(instrument: Instrument, do: Do) -> None:
 
 
 def lamps_on(instrument: Instrument, do: Do) -> set[str]:
-    """The lamps that burn."""
+    """Return the lamps that burn."""
     return {lamp for lamp, state in do(instrument.devices.lamps.status()).items() if state != "off"}
 
 
 def test_warm_up(instrument: Instrument, do: Do) -> None:
-    """Lamps are lit together; it ends when each has burnt for its own time, and no longer."""
+    """Lamps are lit together. It ends when each has been on for its own time, and no longer."""
     do(LampWarmup(("Neon", "Argon"), (60.0, 20.0)).act(instrument))
     assert lamps_on(instrument, do) == {"Neon", "Argon"}
     assert instrument.clock.now() == pytest.approx(60.2, abs=0.2)
@@ -203,7 +205,7 @@ def test_warm_up(instrument: Instrument, do: Do) -> None:
 
 
 def test_warm_up_of_what_burns(instrument: Instrument, do: Do) -> None:
-    """A lamp that has burnt already is waited for only as long as is missing, and is not commanded again."""
+    """A lamp that has been on already is waited for only as long as is missing, and is not commanded again."""
     do(LampWarmup(("Neon",), (60.0,)).act(instrument))
     lit = instrument.lit_at["Neon"]
     do(LampWarmup(("Neon",), (90.0,)).act(instrument))
@@ -214,7 +216,7 @@ def test_warm_up_of_what_burns(instrument: Instrument, do: Do) -> None:
 
 
 def test_permission_first(instrument: Instrument, do: Do) -> None:
-    """Whoever watches is asked before each lamp, with its lease; a refusal leaves the lamp dark."""
+    """Whoever watches is asked before each lamp, with its lease. A refusal leaves the lamp dark."""
     asked: list[tuple[str, float]] = []
 
     async def permit(lamp: str, lease_s: float) -> None:
@@ -259,7 +261,7 @@ def test_an_on_of_unknown_outcome(make: Make, do: Do, what: str) -> None:
 
 
 def test_lamp_off(instrument: Instrument, do: Do) -> None:
-    """The named lamps go off and are read back; the others stay."""
+    """The named lamps go off and are read back. The others stay."""
     do(LampWarmup(("Neon", "Argon"), (1.0, 1.0)).act(instrument))
     do(LampOff(("Neon",)).act(instrument))
     assert lamps_on(instrument, do) == {"Argon"}
@@ -285,18 +287,36 @@ def test_one_refusal_stops_no_other(make: Make, do: Do) -> None:
     assert lamps_on(instrument, do) == {"Neon"}
 
 
+def test_a_dark_lamp_that_refuses(make: Make, do: Do) -> None:
+    """A lamp that is dark and refuses to go off by its only path is an error: who can't darken it must not light it."""
+    instrument = make({"device": "lamps.Neon", "verb": "off", "what": "error"})
+    with pytest.raises(DeviceError):
+        do(LampOff(ALL).act(instrument))
+    assert lamps_on(instrument, do) == set()
+
+
+def test_the_second_path_obeys(make: Make, do: Do, observatory: Observatory, tmp_path: Path) -> None:
+    """Where the first path refuses and the second one obeys, the lamp is off, and nothing is wrong."""
+    instrument = make({"device": "lamps.Neon", "verb": "off", "what": "error", "times": None})
+    healthy = open_devices(observatory, clock=instrument.clock, home=tmp_path / "home")
+    instrument = replace(instrument, devices=replace(instrument.devices, second_lamps=healthy.lamps))
+    do(LampWarmup(("Neon",), (1.0,)).act(instrument))
+    do(LampOff(("Neon",)).act(instrument))
+    assert lamps_on(instrument, do) == set()
+
+
 # ---- ready
 
 
 def ready_for(exposure: Exposure, instrument: Instrument, do: Do) -> float:
-    """Get ready; the seconds that it took."""
+    """Get ready. The seconds that it took."""
     before = instrument.clock.now()
     do(Ready(exposure.frame, exposure.need).act(instrument))
     return instrument.clock.now() - before
 
 
 def test_ready_when_all_is_well(instrument: Instrument, do: Do) -> None:
-    """An instrument that is as it should be is looked at once, and what was seen is kept."""
+    """An instrument that is as it should be is checked once, and what was seen is kept."""
     assert ready_for(BIAS, instrument, do) == pytest.approx(0.1)
     seen = instrument.seen["bias-001"]
     assert seen.problems == ()
@@ -306,7 +326,7 @@ def test_ready_when_all_is_well(instrument: Instrument, do: Do) -> None:
 def test_ready_puts_everything_right(instrument: Instrument, do: Do) -> None:
     """A foreign lamp goes off, the own one is warmed, telescopes and mask go where they should, detectors empty."""
     do(instrument.devices.lamps.on("Xenon"))
-    do(instrument.devices.spectrographs.expose(BIAS.order))
+    instrument.ours.add(do(instrument.devices.spectrographs.expose(BIAS.order)))
     assert ready_for(FLAT, instrument, do) > 30
     seen = instrument.seen[FLAT.frame]
     assert seen.problems == ()
@@ -318,7 +338,7 @@ def test_ready_puts_everything_right(instrument: Instrument, do: Do) -> None:
 
 
 def test_ready_does_not_trust_a_lamp_that_it_did_not_light(instrument: Instrument, do: Do) -> None:
-    """A lamp that burns without this run's knowledge is warmed for its whole time."""
+    """A lamp that is on without this run's knowledge is warmed for its whole time."""
     do(instrument.devices.lamps.on("Neon"))
     assert ready_for(FLAT, instrument, do) > 30
 
@@ -336,7 +356,7 @@ def test_ready_relights_a_lamp_that_went_out(instrument: Instrument, do: Do) -> 
     [
         ({"device": "lamps.Xenon", "verb": "off"}, "Xenon"),
         ({"device": "telescopes", "verb": "goto"}, "telescope sci points"),
-        ({"device": "fibsel", "verb": "move"}, "should stand at P1-1"),
+        ({"device": "fibsel", "verb": "move"}, "should be at P1-1"),
     ],
 )
 def test_ready_gives_up(make: Make, do: Do, fault: dict[str, Any], words: str) -> None:
@@ -387,7 +407,7 @@ def test_no_frame_without_a_look(instrument: Instrument, do: Do) -> None:
     ("verb", "lamp", "words"), [("off", "Neon", "Neon was not lit"), ("on", "Xenon", "Xenon was not off")]
 )
 def test_a_bad_frame(instrument: Instrument, do: Do, verb: str, lamp: str, words: str) -> None:
-    """A lamp that is not as declared at the end makes the frame bad; its clean-up keeps it aside, with the reason."""
+    """A lamp that is not as declared at the end makes the frame bad. Its clean-up keeps it aside, with the reason."""
     ready_for(FLAT, instrument, do)
 
     async def story() -> None:
@@ -437,7 +457,7 @@ def test_expose_cleans_up(instrument: Instrument, do: Do, *, again: bool) -> Non
 
 @pytest.mark.parametrize(("again", "activity"), [(True, "holding"), (False, "idle")])
 def test_readout_cleans_up(make: Make, do: Do, *, again: bool, activity: str) -> None:
-    """A read-out that failed keeps its charge for another try, and throws it away at the end of a run."""
+    """A readout that failed keeps its charge for another try, and throws it away at the end of a run."""
     instrument = make({"device": "spectrographs", "verb": "read_out", "what": "error"})
     ready_for(BIAS, instrument, do)
     do(Expose(BIAS).act(instrument))
@@ -449,7 +469,7 @@ def test_readout_cleans_up(make: Make, do: Do, *, again: bool, activity: str) ->
 
 @pytest.mark.parametrize("what", ["lie", "error"])
 def test_read_out_again(make: Make, do: Do, what: str) -> None:
-    """A read-out that failed or lied is found out by the missing files, and the second try brings them."""
+    """A readout that failed or lied is found out by the missing files, and the second try brings them."""
     instrument = make({"device": "spectrographs", "verb": "read_out", "what": what})
     ready_for(BIAS, instrument, do)
     do(Expose(BIAS).act(instrument))
@@ -459,7 +479,7 @@ def test_read_out_again(make: Make, do: Do, what: str) -> None:
 
 
 def test_read_out_once(instrument: Instrument, do: Do) -> None:
-    """A read-out whose files are all there already reads nothing out again, and gives the same frame."""
+    """A readout whose files are all there already reads nothing out again, and gives the same frame."""
     first = take(BIAS, instrument, do)
     before = instrument.clock.now()
     assert do(Readout(BIAS).act(instrument)) == first
@@ -468,10 +488,10 @@ def test_read_out_once(instrument: Instrument, do: Do) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"", "cut short: 0 bytes"), (b"SIMPLE  =" + bytes(100), "cut short"), (bytes(2880), "no FITS file")],
+    [(b"", "truncated: 0 bytes"), (b"SIMPLE  =" + bytes(100), "truncated"), (bytes(2880), "not a FITS file")],
 )
 def test_a_fingerprint_of_rubbish(tmp_path: Path, content: bytes, words: str) -> None:
-    """A file that is empty, cut short or no FITS at all has no fingerprint."""
+    """A file that is empty, truncated or no FITS at all has no fingerprint."""
     path = tmp_path / "rubbish.fits"
     path.write_bytes(content)
     with pytest.raises(StateError, match=words):
@@ -479,17 +499,17 @@ def test_a_fingerprint_of_rubbish(tmp_path: Path, content: bytes, words: str) ->
 
 
 def test_a_fingerprint_of_a_gzipped_frame(tmp_path: Path) -> None:
-    """A gzipped frame is unpacked to be looked at; its size and sha256 are those of the file on the disk."""
+    """A gzipped frame is unpacked to be checked. Its size and sha256 are those of the file on the disk."""
     path = tmp_path / "frame.fits.gz"
     packed = gzip.compress(b"SIMPLE  =" + bytes(2 * 2880 - 9))
     path.write_bytes(packed)
     assert fingerprint(path) == FrameFile(path, len(packed), hashlib.sha256(packed).hexdigest())
     for cut in (len(packed) - 1, len(packed) // 2, 12):
         path.write_bytes(packed[:cut])
-        with pytest.raises(StateError, match="cut short"):
+        with pytest.raises(StateError, match="truncated"):
             fingerprint(path)
     path.write_bytes(gzip.compress(b"SIMPLE  =" + bytes(2880)))
-    with pytest.raises(StateError, match="cut short"):
+    with pytest.raises(StateError, match="truncated"):
         fingerprint(path)
     path.write_bytes(packed[:20] + b"rubbish" + packed[27:])
     with pytest.raises(StateError):
@@ -498,5 +518,5 @@ def test_a_fingerprint_of_a_gzipped_frame(tmp_path: Path) -> None:
 
 def test_a_fingerprint_of_nothing(tmp_path: Path) -> None:
     """A file that is not there has no fingerprint, and it is said why."""
-    with pytest.raises(StateError, match="can't be read back: No such file"):
+    with pytest.raises(StateError, match=f"can't be read back: {os.strerror(errno.ENOENT)}"):
         fingerprint(tmp_path / "missing.fits")

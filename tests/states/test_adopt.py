@@ -10,8 +10,8 @@ import pytest
 from astropy.io import fits
 
 from safelight.devices import SpectrographStatus
+from safelight.devices.files.cards import text_cards
 from safelight.states import Adopt, Exposure, Instrument, Need, Readout, StateError
-from safelight.states.cards import texts_in
 
 Do = Callable[..., Any]
 
@@ -20,7 +20,7 @@ WORK = Adopt(ARC, exposure_no=8, attempt=2, started="2026-01-02T03:04:05+00:00",
 
 
 class Spectrographs:
-    """Spectrographs that do one thing after the other; `files` are there once nothing is read any more."""
+    """Spectrographs that do one thing after the other. `files` are there once nothing is read any more."""
 
     def __init__(self, *activities: str, files: int = 0, number: int = 8, shutter: str = "closed") -> None:
         self._activities = list(activities)
@@ -29,7 +29,7 @@ class Spectrographs:
         self.cameras = ("b1", "r1")
 
     async def status(self) -> Mapping[str, SpectrographStatus]:
-        """The next of them, the last for ever."""
+        """Return the next of them, the last for ever."""
         number, shutter = self._status
         now = self._activities.pop(0) if len(self._activities) > 1 else self._activities[0]
         return {"sp1": SpectrographStatus(now, shutter, number)}  # type: ignore[arg-type]
@@ -41,7 +41,7 @@ class Spectrographs:
 
 
 def on(instrument: Instrument, spectrographs: Any) -> Instrument:
-    """The same instrument with other spectrographs."""
+    """Return the same instrument with other spectrographs."""
     return replace(instrument, devices=replace(instrument.devices, spectrographs=spectrographs))
 
 
@@ -56,7 +56,7 @@ def on(instrument: Instrument, spectrographs: Any) -> Instrument:
     ids=["waits", "integrates", "is read out", "was read out"],
 )
 def test_it_is_taken_over(instrument: Instrument, do: Do, spectrographs: Any) -> None:
-    """It is waited for until its charge waits or its files are there; then all is known of it that its runner knew."""
+    """It is waited for until its charge waits or its files are there. Then all is known of it that its runner knew."""
     mine = on(instrument, spectrographs)
     do(WORK.act(mine))
     taken = mine.taken[ARC.frame]
@@ -123,4 +123,4 @@ def test_cards(tmp_path: Path, *, packed: bool) -> None:
     path = tmp_path / "frame.fits"
     path.write_bytes(gzip.compress(plain.read_bytes()) if packed else plain.read_bytes())
     wanted = ("ARGON", "NEON", "EXPTIME", "EMPTY", "NONE", "LATE", "XENON")
-    assert texts_in(path, wanted) == {"ARGON": "ON", "NEON": "OFF", "EMPTY": "", "LATE": "yes"}
+    assert text_cards(path, wanted) == {"ARGON": "ON", "NEON": "OFF", "EMPTY": "", "LATE": "yes"}

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safelight.devices import AltAz, TelescopeStatus
+from safelight.devices.together import together
 from safelight.states import (
     Event,
     Expose,
@@ -31,9 +32,8 @@ from safelight.states import (
 )
 from safelight.states.graph import plain
 from safelight.states.header import header_of
-from safelight.states.look import look, wrong_lamps
 from safelight.states.point import astray
-from safelight.states.together import together
+from safelight.states.read_back import read_instrument, wrong_lamps
 
 Make = Callable[..., Instrument]
 Do = Callable[..., Any]
@@ -68,13 +68,13 @@ def test_a_lamp_that_is_missing_in_the_answer() -> None:
 
 
 def test_look_sees_every_difference(instrument: Instrument, do: Do) -> None:
-    """On an instrument that was never used, everything that a flat needs is told as missing, in words."""
+    """On an instrument that was never used, everything that a flat needs is reported as missing, in words."""
     do(instrument.devices.lamps.on("Xenon"))
-    seen = do(look(NEED, instrument))
+    seen = do(read_instrument(NEED, instrument))
     assert seen.foreign == ("Xenon",)
     assert seen.dark == ("Neon",)
     assert "telescope sci points" in str(seen.astray)
-    assert seen.mask == "the mask should stand at P1-1 (1650 steps) and reads 0"
+    assert seen.mask == "the mask should be at P1-1 (1650 steps) and reads 0"
     assert seen.busy is None
     assert len(seen.problems) == 4
     assert seen.fibre_steps == 0
@@ -82,31 +82,31 @@ def test_look_sees_every_difference(instrument: Instrument, do: Do) -> None:
 
 
 def test_look_at_what_does_not_matter(instrument: Instrument, do: Do) -> None:
-    """A bias does not mind where telescopes and mask stand; all the same their places are kept."""
-    seen = do(look(Need(), instrument))
+    """A bias does not mind where telescopes and mask stand. All the same their places are kept."""
+    seen = do(read_instrument(Need(), instrument))
     assert seen.problems == ()
     assert len(seen.pointing) == 4
 
 
 def test_a_cold_lamp(instrument: Instrument, do: Do) -> None:
-    """A lamp that burns and is colder than asked counts as dark; one that is warm enough does not."""
+    """A lamp that is on and is colder than asked counts as dark. One that is warm enough does not."""
     do(LampWarmup(("Neon",), (20.0,)).act(instrument))
-    assert do(look(Need(("Neon",), (30.0,)), instrument)).dark == ("Neon",)
-    assert do(look(Need(("Neon",), (20.0,)), instrument)).dark == ()
+    assert do(read_instrument(Need(("Neon",), (30.0,)), instrument)).dark == ("Neon",)
+    assert do(read_instrument(Need(("Neon",), (20.0,)), instrument)).dark == ()
 
 
 def test_a_busy_spectrograph(instrument: Instrument, do: Do) -> None:
     """A spectrograph that holds a charge is not ready for the next one."""
     order = Exposure("bias-001", "bias", 0.0, Need(), "bias").order
     do(instrument.devices.spectrographs.expose(order))
-    assert do(look(Need(), instrument)).busy == "spectrograph sp1 is holding with its shutter closed"
+    assert do(read_instrument(Need(), instrument)).busy == "spectrograph sp1 is holding with its shutter closed"
 
 
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        ({}, "can't tell"),
-        ({"sci": TelescopeStatus(None, slewing=False)}, "can't tell"),
+        ({}, "does not report"),
+        ({"sci": TelescopeStatus(None, slewing=False)}, "does not report"),
         ({"sci": TelescopeStatus(AltAz(10, 20), slewing=True)}, "still slews"),
         ({"sci": TelescopeStatus(AltAz(10, 20.2), slewing=False)}, r"points 0.20 degrees away"),
         ({"sci": TelescopeStatus(AltAz(10, 20.04), slewing=False)}, None),
@@ -143,7 +143,7 @@ def plain_header(exposure: Exposure, instrument: Instrument, why: str | None = N
     return {key: value[0] if isinstance(value, tuple) else value for key, value in header.items()}
 
 
-FLAT = Exposure("Neon-5s-001", "arc", 5.0, NEED, "Neon", header=(("OBSERVER", "Ada"), ("OBJECT", "forged")))
+FLAT = Exposure("Neon-5s-001", "arc", 5.0, NEED, "Neon", header=(("OBSERVER", "Ada"), ("IMAGETYP", "forged")))
 
 
 def test_header_of_a_frame(instrument: Instrument) -> None:
@@ -180,7 +180,14 @@ def test_header_of_a_frame(instrument: Instrument) -> None:
 def test_a_document_forges_no_fact(instrument: Instrument) -> None:
     """Cards of the document come last, and change nothing that was read back or asked."""
     exposed(instrument, FLAT)
+    assert plain_header(FLAT, instrument)["IMAGETYP"] == "arc"
+
+
+def test_a_document_may_name_its_object(instrument: Instrument) -> None:
+    """OBJECT is what the document says, where it says something, and the lamps otherwise."""
+    exposed(instrument, FLAT)
     assert plain_header(FLAT, instrument)["OBJECT"] == "Neon"
+    assert plain_header(replace(FLAT, header=(("OBJECT", "autocal"),)), instrument)["OBJECT"] == "autocal"
 
 
 def test_header_of_a_bad_frame(instrument: Instrument) -> None:
@@ -213,7 +220,7 @@ def test_header_without_mask_and_pointing(instrument: Instrument) -> None:
 
 
 def test_together_in_order(do: Do) -> None:
-    """Results come in the order of the works; nothing at all gives nothing."""
+    """Results come in the order of the works. Nothing at all gives nothing."""
 
     async def one(value: int) -> int:
         return value

@@ -27,7 +27,7 @@ _FLAGS = (
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The simulated observatory with one camera, and in a hurry."""
+    """Return the simulated observatory with one camera, and in a hurry."""
     document = yaml.safe_load(shipped_observatories()["simulated"].read_text(encoding="utf-8"))
     document["name"] = "small"
     document["spectrographs"] |= {"units": ["sp1"], "cameras": ["b"], "readout_s": 20.0}
@@ -46,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, small: Path) -> Iterator[Se
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A headless Chromium with an empty profile."""
+    """Yield a headless Chromium with an empty profile."""
     found = shutil.which("chromium")
     if found is None:
         # A page that nobody has looked at is no page that works: where everything is to be tested, it fails.
@@ -66,7 +66,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    """A fresh page; a script's error or a breach of the content policy fails the test."""
+    """Yield a fresh page. A script's error or a breach of the content policy fails the test."""
     one = browser.new_page()
     errors: list[str] = []
     one.on("pageerror", lambda error: errors.append(str(error)))

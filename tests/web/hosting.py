@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from safelight.engine.hands import the_journal
-from safelight.engine.journal import Journal
-from safelight.engine.runlist import run_entries
+from safelight.engine.manual.interlock import existing_journal
+from safelight.engine.records.database import Journal
+from safelight.engine.records.run_list import run_entries
 
 SHORT = "name: short\nbiases: {count: 1}\nlamps: {Quartz: {warmup: 20, exposure_time: 110}}\n"
 """A bias and a flat: some three minutes, most of them with a lamp on."""
@@ -36,7 +36,7 @@ class Server:
     def ask(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """One request, with exactly these headers beside the host's; returns status, headers and content."""
+        """One request, with exactly these headers beside the host's. Return status, headers and content."""
         where = urlsplit(self.address)
         connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=20)
         content = None if body is None else json.dumps(body).encode()
@@ -53,20 +53,20 @@ class Server:
             connection.close()
 
     def change(self, verb: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-        """What a button sends, with the token; returns status and answer."""
+        """Return what a button sends, with the token. Return status and answer."""
         said = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         said |= {name.replace("_", "-"): value for name, value in headers.items()}
         status, _, content = self.ask("POST", f"/api/{verb}", body if body is not None else {}, said)
         return status, json.loads(content)
 
     def outlets(self) -> dict[str, str]:
-        """Each outlet as it stands in the switch's file."""
+        """Return each outlet as it stands in the switch's file."""
         text = (self.home / "simulated" / "switch.json").read_text(encoding="utf-8")
         return {lamp: outlet["state"] for lamp, outlet in json.loads(text)["outlets"].items()}
 
     def runs(self) -> list[dict[str, Any]]:
-        """The runs as the journal has them, the newest first."""
-        url = the_journal(self.home, None)
+        """Return the runs as the journal has them, the newest first."""
+        url = existing_journal(self.home, None)
         if url is None:
             return []
         journal = Journal(url, create=False)
@@ -83,7 +83,7 @@ class Server:
 
 @contextmanager
 def serving(home: Path, observatory: Path, *options: str) -> Iterator[Server]:
-    """A server in a home, ended when the body ends."""
+    """Yield a server in a home, ended when the body ends."""
     home.mkdir(parents=True, exist_ok=True)
     words = ["serve", "--port", "0", "--json", "--home", str(home), "--frames", str(home / "frames")]
     with (home / "serve.log").open("a", encoding="utf-8") as log:
@@ -107,7 +107,7 @@ def serving(home: Path, observatory: Path, *options: str) -> Iterator[Server]:
 
 
 def wait_for(true: Callable[[], object], seconds: float = 20.0) -> None:
-    """Until something is so."""
+    """Wait until something is so."""
     for _ in range(round(seconds / 0.05)):
         if true():
             return

@@ -15,21 +15,21 @@ from astropy.io import fits
 
 from safelight.devices import load_observatory
 from safelight.engine import Request, VirtualClock, perform
-from safelight.engine.chronicle import chronicle
 from safelight.engine.clock import Clock
-from safelight.engine.journal import Journal, default_url
-from safelight.engine.lock import Owner
-from safelight.web.account import Account, account_of
-from safelight.web.lamp_watch import LampWatch, Seen, _seen
-from safelight.web.lanes import _folded, timeline
-from safelight.web.pictures import NoPicture, frame_file, picture_of
+from safelight.engine.records.database import Journal, default_url
+from safelight.engine.records.lock import Owner
+from safelight.show.history.run_history import read_history
+from safelight.web.frame_picture import NoPicture, frame_file, frame_picture
+from safelight.web.lamp_watch import LampView, LampWatch, _seen
+from safelight.web.run_view import RunView, run_view
+from safelight.web.timeline import _folded, timeline_of_run
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory, small: Path) -> Iterator[tuple[Journal, str, Path]]:
-    """A run of two biases and a flat that is done, in virtual time."""
+    """Yield a run of two biases and a flat that is done, in virtual time."""
     home = tmp_path_factory.mktemp("done")
     document = {"name": "two", "biases": {"count": 2}, "lamps": {"Quartz": {"warmup": 20, "exposure_time": 5}}}
     request = Request(sequence=document, observatory=small, home=home, frames=home / "frames")
@@ -40,12 +40,12 @@ def done(tmp_path_factory: pytest.TempPathFactory, small: Path) -> Iterator[tupl
 
 
 @pytest.fixture(scope="module")
-def account(done: tuple[Journal, str, Path]) -> Account:
-    """What the page is told of it."""
-    return account_of(chronicle(done[0], done[1]), None, 100.0, 1.0)
+def account(done: tuple[Journal, str, Path]) -> RunView:
+    """Return what the page is told of it."""
+    return run_view(read_history(done[0], done[1]), None, 100.0, 1.0)
 
 
-def test_a_run_that_is_done_is_told_as_done(account: Account) -> None:
+def test_a_run_that_is_done_is_told_as_done(account: RunView) -> None:
     """Every block has all its frames, nothing is left, and it can't be resumed."""
     facts = account.facts
     blocks = [(block["name"], block["good"], block["state"]) for block in facts["blocks"]]
@@ -55,15 +55,15 @@ def test_a_run_that_is_done_is_told_as_done(account: Account) -> None:
     assert json.dumps(facts)
 
 
-def test_the_outlook_is_the_plan_that_was_walked(account: Account) -> None:
+def test_the_outlook_is_the_plan_that_was_walked(account: RunView) -> None:
     """Each state of the journal is found in the plan that is made again from it, so that the time left is known."""
     walked = {row["state"] for row in account.story.states}
     assert walked <= set(account.outlook.slots)
     assert all(words != state for state in walked if (words := account.outlook.words(state)))
 
 
-def test_time_left_counts_down_and_never_below_zero(account: Account) -> None:
-    """In the middle of a state what remains of it is counted; what is overdue adds nothing."""
+def test_time_left_counts_down_and_never_below_zero(account: RunView) -> None:
+    """In the middle of a state what remains of it is counted. What is overdue adds nothing."""
     outlook = account.outlook
     state = "expose/Quartz-5s-001"
     slot = outlook.slots[state]
@@ -73,14 +73,14 @@ def test_time_left_counts_down_and_never_below_zero(account: Account) -> None:
     assert outlook.left_s({}, outlook.total_s + 50) == 0.0
 
 
-def test_the_timeline_has_a_lane_for_each_lamp_that_burnt(account: Account) -> None:
-    """From the command to the read-back; a finished run has no bar without an end."""
+def test_the_timeline_has_a_lane_for_each_lamp_that_burnt(account: RunView) -> None:
+    """From the command to the read-back. A finished run has no bar without an end."""
     lanes = {lane["name"]: lane["bars"] for lane in account.facts["timeline"]["lanes"]}
     assert len(lanes["lamp Quartz"]) == 1
     assert all(bar["to"] >= bar["from"] for bars in lanes.values() for bar in bars)
 
 
-def test_what_is_still_to_come_is_drawn_where_it_will_be(account: Account) -> None:
+def test_what_is_still_to_come_is_drawn_where_it_will_be(account: RunView) -> None:
     """Of a run that is 100 s late, everything that is planned stands 100 s later, and nothing of it in the past."""
     story, outlook = account.story, account.outlook
     began = story.segments[-1]["started"]
@@ -90,7 +90,7 @@ def test_what_is_still_to_come_is_drawn_where_it_will_be(account: Account) -> No
     segments = ({**story.segments[0], "ended": None, "outcome": None},)
     owner = Owner("small", story.page.run, "host", 1, "now", began, began)
     going = replace(story, owner=owner, states=states, segments=segments, lamp_events=())
-    lanes = timeline(going, outlook)["lanes"]
+    lanes = timeline_of_run(going, outlook)["lanes"]
     planned = {bar["words"]: bar for lane in lanes for bar in lane["bars"] if bar["how"] == "planned"}
     slot = outlook.slots["expose/Quartz-5s-001"]
     assert planned["expose Quartz-5s-001"]["from"] == pytest.approx(slot.start_s + 100, abs=0.5)
@@ -98,7 +98,7 @@ def test_what_is_still_to_come_is_drawn_where_it_will_be(account: Account) -> No
     assert all(bar["from"] >= now_s for bar in planned.values())
 
 
-def test_the_log_tells_states_and_frames_in_order(account: Account) -> None:
+def test_the_log_tells_states_and_frames_in_order(account: RunView) -> None:
     """A state's end, the frame that came of it, the lamps, the ending."""
     log = account.facts["log"]
     words = [line["words"] for line in log]
@@ -109,7 +109,7 @@ def test_the_log_tells_states_and_frames_in_order(account: Account) -> None:
 
 
 def test_a_thousand_short_bars_are_drawn_as_few() -> None:
-    """What could not be told apart is folded; a failure among it stays in sight."""
+    """What could not be told apart is folded. A failure among it stays in sight."""
     bars: list[dict[str, Any]] = [{"from": i, "to": i + 0.9, "how": "done", "words": "x"} for i in range(1000)]
     bars[500]["how"] = "failed"
     found = _folded(bars, 50.0)
@@ -144,13 +144,13 @@ def test_a_frame_is_drawn_with_its_lines_in_the_spectrum(tmp_path: Path) -> None
     image[1000:1400, 2060:2070] += 500
     path = tmp_path / "frame.fits"
     fits.writeto(path, image)
-    found = picture_of(path)
+    found = frame_picture(path)
     assert found.png.startswith(b"\x89PNG\r\n\x1a\n")
     assert int.from_bytes(found.png[16:20], "big") <= 640
     assert abs(int(np.argmax(found.spectrum)) / len(found.spectrum) - 0.5) < 0.01
     path.write_bytes(b"no FITS")
     with pytest.raises(NoPicture):
-        picture_of(path)
+        frame_picture(path)
 
 
 def test_odd_images_are_drawn_or_refused(tmp_path: Path) -> None:
@@ -158,24 +158,24 @@ def test_odd_images_are_drawn_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "frame.fits"
     for shape in ((1, 5000), (5000, 1), (1, 1)):
         fits.writeto(path, np.ones(shape, dtype=np.float32), overwrite=True)
-        assert picture_of(path).png.startswith(b"\x89PNG")
+        assert frame_picture(path).png.startswith(b"\x89PNG")
     image = np.ones((50, 60), dtype=np.float32)
     image[10] = np.nan
     image[20] = np.inf
     fits.writeto(path, image, overwrite=True)
-    assert np.isfinite(picture_of(path).spectrum).all()
+    assert np.isfinite(frame_picture(path).spectrum).all()
     fits.writeto(path, image * np.nan, overwrite=True)
     with pytest.raises(NoPicture, match="no number"):
-        picture_of(path)
+        frame_picture(path)
 
 
 def test_a_reading_that_failed_keeps_what_was_seen_last() -> None:
-    """Unknown is shown as unknown, beside the last state and its time; since when is counted from the change."""
+    """Unknown is shown as unknown, beside the last state and its time. Since when is counted from the change."""
     first = _seen("on", None, None, NOON)
     later = _seen("on", first, None, NOON + timedelta(seconds=5))
     lost = _seen("unknown", later, None, NOON + timedelta(seconds=9))
     assert (first.exact, later.since) == (False, NOON)
-    assert lost == Seen("unknown", NOON + timedelta(seconds=9), True, ("on", NOON + timedelta(seconds=5)))
+    assert lost == LampView("unknown", NOON + timedelta(seconds=9), True, ("on", NOON + timedelta(seconds=5)))
     assert _seen("off", lost, None, NOON + timedelta(seconds=12)).since == NOON + timedelta(seconds=12)
 
 

@@ -5,7 +5,7 @@ import os
 import socket
 import stat
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,7 +24,7 @@ LAUGHS = "a: &a [x,x,x,x,x,x,x]\n" + "".join(
 
 
 def spoken(server: Server, *lines: str, body: bytes = b"", broken_off: bool = False) -> bytes:
-    """Exactly these lines, and what comes back before the server hangs up; `broken_off`: we hang up first."""
+    """Exactly these lines, and what comes back before the server hangs up. `broken_off`: we hang up first."""
     where = urlsplit(server.address)
     with socket.create_connection((str(where.hostname), where.port or 0), timeout=20) as wire:
         wire.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1") + body)
@@ -34,7 +34,7 @@ def spoken(server: Server, *lines: str, body: bytes = b"", broken_off: bool = Fa
 
 
 def following(server: Server, stack: ExitStack) -> socket.socket:
-    """A page that follows the events; closed with the stack."""
+    """Return a page that follows the events. Closed with the stack."""
     where = urlsplit(server.address)
     wire = stack.enter_context(socket.create_connection((str(where.hostname), where.port or 0), timeout=20))
     wire.sendall(f"GET /api/stream HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n".encode())
@@ -78,7 +78,7 @@ def test_headers_that_contradict_themselves_are_refused(server: Server) -> None:
 
 
 def test_a_body_without_a_length_or_with_a_wrong_one_changes_nothing(server: Server) -> None:
-    """Chunks of no told length are refused; a body that breaks off is no request."""
+    """Chunks of no told length are refused. A body that breaks off is no request."""
     head = [
         "POST /api/lamps-off HTTP/1.1",
         f"Host: {urlsplit(server.address).netloc}",
@@ -118,7 +118,7 @@ def test_json_that_is_none_is_a_bad_request(server: Server) -> None:
 
 
 def test_many_pages_leave_room_for_the_lamps(server: Server) -> None:
-    """However many pages follow the events, the next one is refused and a button is not; who leaves makes room."""
+    """However many pages follow the events, the next one is refused and a button is not. Who leaves makes room."""
     with ExitStack() as stack:
         pages = [following(server, stack) for _ in range(_MOST_PAGES)]
         for page in pages:
@@ -215,3 +215,27 @@ def test_answers_tell_no_secrets(server: Server) -> None:
             heard += page.recv(65536)
     assert server.token not in heard.decode()
     assert json.loads(heard.partition(b"event: tick\ndata: ")[2].partition(b"\n")[0])["boot"]
+
+
+@pytest.mark.parametrize("words", [b"", b"POST /api/lamps-off HTTP/1.1\r\nHost: x\r\n", b"GET / HTTP/1.1\r\nHo"])
+def test_three_hundred_open_connections_keep_no_button_out(server: Server, words: bytes) -> None:
+    """While others hold more connections than the server allows, the lamps are switched off at the first attempt."""
+    where = urlsplit(server.address)
+    with ExitStack() as stack:
+        for _ in range(300):
+            wire = stack.enter_context(socket.create_connection((str(where.hostname), where.port or 0), timeout=20))
+            with suppress(ConnectionResetError, BrokenPipeError):
+                wire.sendall(words)
+        status, answer = server.change("lamps-off")
+        assert (status, set(answer["lamps"].values())) == (200, {"off"})
+
+
+def test_pages_that_follow_keep_no_button_out(server: Server) -> None:
+    """With all places of pages taken and as many silent connections again, the lamps are switched off as well."""
+    where = urlsplit(server.address)
+    with ExitStack() as stack:
+        for _ in range(_MOST_PAGES):
+            following(server, stack)
+        for _ in range(300):
+            stack.enter_context(socket.create_connection((str(where.hostname), where.port or 0), timeout=20))
+        assert server.change("lamps-off")[0] == 200

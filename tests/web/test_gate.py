@@ -14,12 +14,12 @@ import pytest
 from safelight.web.gate import LARGEST_BODY, refusal
 from tests.web.hosting import Server
 
-CHANGES = ("start", "check", "pause", "abort", "resume", "lamps-off", "token")
+CHANGES = ("start", "check", "pause", "abort", "resume", "cancel", "lamps-off", "token")
 
 
 @pytest.mark.parametrize("verb", CHANGES)
 def test_nothing_is_changed_without_the_token(server: Server, verb: str) -> None:
-    """A button's request without the token, or with a wrong one, is refused before anything else is looked at."""
+    """A button's request without the token, or with a wrong one, is refused before anything else is checked."""
     body, typed = {"library": "bias"}, {"Content-Type": "application/json"}
     for token in ("", "Bearer", "Bearer wrong", f"Basic {server.token}", f"Bearer {server.token}x", "Bearer é"):
         status, _, _ = server.ask("POST", f"/api/{verb}", body, {**typed, "Authorization": token})
@@ -39,7 +39,7 @@ def test_other_origins_are_refused_even_with_the_token(server: Server, origin: s
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_other_sites_can_not_even_look(server: Server, site: str) -> None:
-    """What a browser says to come from another site gets no data; only a link to the page itself is followed."""
+    """What a browser says to come from another site gets no data. Only a link to the page itself is followed."""
     said = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}
     assert server.ask("GET", "/api/library", headers=said)[0] == 403
     assert server.ask("GET", "/api/stream", headers=said)[0] == 403

@@ -14,8 +14,9 @@ from astropy.io import fits
 from typer.testing import CliRunner
 
 from safelight.cli import app
-from safelight.engine import Request, VirtualClock, look_back, perform, tables
-from safelight.engine.journal import Journal, default_url
+from safelight.engine import Request, VirtualClock, look_back, perform
+from safelight.engine.records import tables
+from safelight.engine.records.database import Journal, default_url
 from tests.web.hosting import Server, serving, wait_for
 from tests.web.looking import DRAWN, OFF
 
@@ -32,7 +33,7 @@ SCRIPTS = "document.scripts.length"
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, small: Path) -> Path:
-    """A home whose only run has attacks for names."""
+    """Return a home whose only run has attacks for names."""
     home = tmp_path_factory.mktemp("hostile")
     document = {"name": "two", "biases": {"count": 2}, "lamps": {"Quartz": {"warmup": 20, "exposure_time": 5}}}
     request = Request(sequence=document, observatory=small, home=home, frames=home / "frames", asked_by=EVIL)
@@ -71,7 +72,7 @@ def _poison(journal: Journal, run: str, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def evil_run(home: Path) -> str:
-    """The name of that run."""
+    """Return the name of that run."""
     journal = Journal(default_url(home))
     try:
         return str(journal.read(sa.select(tables.runs.c.run))[0]["run"])
@@ -81,7 +82,7 @@ def evil_run(home: Path) -> str:
 
 @pytest.fixture(scope="module")
 def hostile(home: Path, small: Path) -> Iterator[Server]:
-    """A server in that home."""
+    """Yield a server in that home."""
     with serving(home, small) as server:
         yield server
 
@@ -125,7 +126,7 @@ def test_a_report_shows_attacks_as_words(page: Any, home: Path, evil_run: str, t
 
 
 def test_drawings_show_attacks_as_words(page: Any, home: Path, evil_run: str, tmp_path: Path) -> None:
-    """A drawing opened by itself runs nothing and is one well-formed picture; as text no name leaves its quotes."""
+    """A drawing opened by itself runs nothing and is one well-formed picture. As text no name leaves its quotes."""
     path = tmp_path / "run.svg"
     _safelight(home, "graph", "--run", evil_run, "-o", str(path))
     page.goto(path.as_uri())
@@ -157,7 +158,7 @@ def test_the_page_of_the_past_is_json(home: Path, evil_run: str) -> None:
 
 
 def _safelight(home: Path, *words: str, colours: bool = False) -> str:
-    """What a command says, on both streams."""
+    """Return what a command says, on both streams."""
     environment = {"SAFELIGHT_HOME": str(home), "COLUMNS": "140"} | ({"FORCE_COLOR": "1"} if colours else {})
     done = CliRunner(env=environment).invoke(app, list(words))
     assert done.exit_code == 0, done.output

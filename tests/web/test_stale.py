@@ -7,14 +7,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from safelight.engine.control import running
-from safelight.engine.journal import Journal, default_url
+from safelight.engine.records.database import Journal, default_url
+from safelight.engine.records.lock import running
 from tests.web.hosting import LONG, Server, serving
 from tests.web.looking import OFF, ON, UNKNOWN, begin
 
 
 def test_the_server_is_killed_and_no_lamp_is_taken_for_off(page: Any, small: Path, tmp_path: Path) -> None:
-    """At once a banner, every lamp unknown with when it was last seen; the run goes on; a new server is believed."""
+    """At once a banner, every lamp unknown with when it was last seen. The run goes on. A new server is believed."""
     home = tmp_path / "home"
     with serving(home, small, "--speed", "20") as server:
         page.goto(f"{server.address}#token={server.token}")
@@ -90,21 +90,21 @@ def test_a_journal_that_was_never_read_tells_of_no_run(page: Any, small: Path, t
         other.execute("BEGIN EXCLUSIVE")
         with serving(home, small) as server:
             page.goto(server.address)
-            page.wait_for_selector("#idle:has-text('Whether a run goes on is not known')")
+            page.wait_for_selector("#idle:has-text('It is not known whether a run is running')")
             page.wait_for_selector("#strip-run:has-text('Runs: not known')")
             page.wait_for_selector('#banner:has-text("THE JOURNAL CAN\'T BE READ")')
             other.execute("ROLLBACK")
             other.close()
-            page.wait_for_selector("#idle:has-text('No run is going on')")
+            page.wait_for_selector("#idle:has-text('No run is running')")
             page.wait_for_selector("#banner", state="hidden")
 
 
 def test_a_journal_that_was_moved_away_is_missed(page: Any, small: Path, tmp_path: Path) -> None:
-    """An open file that nobody else finds any more says nothing; the one that takes its place is read."""
+    """An open file that nobody else finds any more says nothing. The one that takes its place is read."""
     with serving(tmp_path / "home", small) as server:
         Journal(default_url(server.home)).close()
         page.goto(server.address)
-        page.wait_for_selector("#idle:has-text('No run is going on')")
+        page.wait_for_selector("#idle:has-text('No run is running')")
         # A look at least, with the file in its place.
         page.wait_for_timeout(1000)
         for file in server.home.glob("journal.sqlite*"):
@@ -143,7 +143,7 @@ def test_lamps_that_can_not_be_read_are_unknown(page: Any, small: Path, tmp_path
 
 
 def test_a_page_that_hangs_covers_what_it_shows(page: Any, server: Server) -> None:
-    """Where no script runs any more the browser itself covers the lamps; every event puts that off."""
+    """Where no script runs any more the browser itself covers the lamps. Every event puts that off."""
     page.goto(server.address)
     page.wait_for_selector(f"{OFF} >> nth=5")
     ages = "document.getAnimations().filter(one => one.animationName === 'doubt').map(one => one.currentTime)"

@@ -28,14 +28,14 @@ export function warn(tick, fresh) {
 function journalTrouble(tick, fresh) {
   const { age_s: age, limit_s: limit, error } = tick.journal;
   // Not read since the server began: that is said where runs are shown.
-  if (error) return `THE JOURNAL CAN'T BE READ: ${error}. What goes on is not known; lamps are still read back.`;
+  if (error) return `THE JOURNAL CAN'T BE READ: ${error}. The state of the run is not known; lamps are still read back.`;
   return age !== null && age + fresh.silence > limit
-    ? `THE JOURNAL was read ${brief(age)} ago. What goes on is not known; lamps are still read back.`
+    ? `THE JOURNAL was read ${brief(age)} ago. The state of the run is not known; lamps are still read back.`
     : null;
 }
 
 function help(tick, trouble) {
   if (!trouble) return "";
   const command = tick?.by_hand.status ?? "safelight lamps status";
-  return `Runs go on without it, and so do the guards. On the machine itself: ${command}`;
+  return `Runs and guards continue without it. On the machine itself: ${command}`;
 }

@@ -18,8 +18,8 @@ export const token = () => sessionStorage.getItem(KEY) ?? "";
 
 export function showControl() {
   const has = Boolean(token());
-  say(byId("control-words"), has ? "In control" : "Watching only");
-  say(byId("control"), has ? "Forget the token" : "Enter the token");
+  say(byId("control-words"), has ? "You can control this run" : "Watching only");
+  say(byId("control"), has ? "Sign out" : "Enter the token");
 }
 
 async function send(verb, asked) {
@@ -35,7 +35,7 @@ async function send(verb, asked) {
 }
 
 // Ask for a change; asks for the token where it is missing or wrong. Returns null where the person gave up. `sends` is
-// told whenever something is really sent (true), and whenever the token has to come first (false).
+// called whenever something is really sent (true), and whenever the token has to come first (false).
 export async function change(verb, asked = {}, sends = () => {}) {
   for (let trouble = ""; ; trouble = "This token is not right (it changes at every start of the server).") {
     if (!token()) {
@@ -56,7 +56,7 @@ function lost(error) {
 
 let giveUp = () => {};
 
-// The dialog lies beside the page, not over it: the lamps can be switched off while it is open.
+// The dialog lies next to the page, not over it: the lamps can be switched off while it is open.
 export function askToken(trouble) {
   giveUp();
   const dialog = byId("token-dialog");

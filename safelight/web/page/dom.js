@@ -1,5 +1,5 @@
 // Making elements. Text is always set as text: whatever a name contains, it is never read as markup. What can't be seen,
-// or turns the direction of writing, has a sign in its place: no name makes the words beside it say something else.
+// or turns the direction of writing, has a sign in its place: no name changes the meaning of the words next to it.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -28,7 +28,7 @@ function fill(element, facts, children) {
   return element;
 }
 
-// Set a text only where it has changed, so that screen readers are not told the same again.
+// Set a text only where it has changed, so that screen readers do not read the same again.
 export function say(element, words) {
   const clean = legible(words);
   if (element.textContent !== clean) element.textContent = clean;

@@ -31,7 +31,7 @@ export class Feed {
     this.opened = now();
     const source = new EventSource("/api/stream" + (run ? `?run=${encodeURIComponent(run)}` : ""));
     this.source = source;
-    for (const name of ["tick", "runs", "run"]) {
+    for (const name of ["tick", "runs", "queue", "run"]) {
       source.addEventListener(name, (event) => this.source === source && this.take(name, JSON.parse(event.data)));
     }
     source.onerror = () => this.source === source && this.fail();

@@ -15,6 +15,8 @@ export function showGraph(run) {
 }
 
 export function watchGraph() {
+  // On a phone it is too small to read before somebody asks for it.
+  if (matchMedia("(max-width: 40rem)").matches) byId("graph-part").open = false;
   byId("graph-part").addEventListener("toggle", later);
   byId("graph-whole").addEventListener("change", () => {
     last = 0;
@@ -34,11 +36,13 @@ function draw() {
   const { run, sequence } = wanted;
   const query = new URLSearchParams({ run, detail: byId("graph-whole").checked ? "states" : "blocks", at: Math.round(last) });
   const image = new Image();
-  image.alt = legible(`State graph of ${sequence}, as it was walked`);
+  image.alt = legible(`State graph of ${sequence}, as executed`);
   image.onload = () => {
     say(byId("graph-trouble"), "");
+    byId("graph-alone").href = image.src;
+    show(byId("graph-alone"), true);
     byId("graph").replaceChildren(image);
   };
-  image.onerror = () => say(byId("graph-trouble"), "The graph could not be drawn anew.");
+  image.onerror = () => say(byId("graph-trouble"), "The graph could not be drawn again.");
   image.src = `/api/graph?${query}`;
 }

@@ -1,4 +1,4 @@
-// The lamps as the server reads them back; unknown as soon as nobody can vouch for it.
+// The lamps as the server reads them back; unknown as soon as the reading is too old.
 
 import { brief, byId, el, replace, say, secondsBetween, timeOf } from "./dom.js";
 
@@ -56,7 +56,8 @@ export function summary(views) {
   if (on.length && unknown.length) return [`ON: ${on.join(", ")}; UNKNOWN: ${unknown.join(", ")}`, "on"];
   if (on.length) return [`ON: ${on.join(", ")}`, "on"];
   if (unknown.length) return [`UNKNOWN: ${all}`, "unknown"];
-  return [`All ${views.length} off`, "off"];
+  const many = ["", "Off", "Both off"][views.length];
+  return [many || `All ${views.length} off`, "off"];
 }
 
 function age(tick, believed, silence) {

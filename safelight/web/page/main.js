@@ -8,8 +8,9 @@ import { showGraph, watchGraph } from "./graph.js";
 import { lampViews, showLamps, summary } from "./lamps.js";
 import { drawLog, showLog, showRuns } from "./log.js";
 import { badEnd, showNow } from "./now.js";
+import { showQueue } from "./queue.js";
 import { showRun } from "./run.js";
-import { loadLibrary, watchForm } from "./start.js";
+import { loadLibrary, placeForm, watchForm } from "./start.js";
 import { moveNow, showTimeline, watchWidth } from "./timeline.js";
 
 const SLOT_MS = 2500;
@@ -30,6 +31,8 @@ function hear(name, value) {
   } else if (name === "runs") {
     runs = value;
     showRuns(runs, run?.run, choose);
+  } else if (name === "queue") {
+    showQueue(value, cancel);
   } else if (name === "run") {
     if (run?.run !== value.run) showRuns(runs, value.run, choose);
     run = value;
@@ -54,6 +57,7 @@ function judge(found) {
   say(byId("observatory"), tick.observatory);
   show(byId("follow"), feed.run !== null);
   say(byId("run-asof"), believed.journal ? "" : `As of ${timeOf(tick.time)} UTC; not known since.`);
+  if (believed.journal) placeForm(!tick.going.length);
   showNotices();
   headline(views, believed);
 }
@@ -93,7 +97,7 @@ function choose(name) {
   byId("run-head").scrollIntoView({ block: "start" });
 }
 
-const SENT = { abort: "Abort asked for", pause: "Pause asked for", resume: "Resume is starting" };
+const SENT = { abort: "Abort requested", pause: "Pause requested", resume: "Resume is starting" };
 
 let saying = 0;
 async function act(verb, name) {
@@ -102,9 +106,18 @@ async function act(verb, name) {
   if (!found) return;
   say(byId("said"), found.error ? `${verb}: ${found.error}` : `${SENT[verb]}: ${name}`);
   clearTimeout(saying);
-  // What came of it is told by the page itself; an error stays.
+  // The page itself shows the result; an error stays.
   if (!found.error) saying = setTimeout(() => say(byId("said"), ""), SAID_MS);
   if (verb === "resume" && found.pid) feed.open(null);
+}
+
+async function cancel(request) {
+  say(byId("said"), "");
+  const found = await change("cancel", { request });
+  if (!found) return;
+  say(byId("said"), found.error ? `cancel: ${found.error}` : `Request ${request} is cancelled; it was ${found.was}`);
+  clearTimeout(saying);
+  if (!found.error) saying = setTimeout(() => say(byId("said"), ""), SAID_MS);
 }
 
 let offs = 0;

@@ -1,4 +1,4 @@
-// What goes on at this moment: a card for each run, with its progress, the time left and what stops it.
+// The present state: a card for each run, with its progress, the time left and what stops it.
 
 import { brief, byId, clockFace, el, legible, replace, say, show, timeOf } from "./dom.js";
 
@@ -10,6 +10,7 @@ export function showNow(tick, runs, believed, act) {
   for (const run of [...cards.keys()]) if (!going.some((one) => one.run === run)) cards.delete(run);
   for (const one of going) if (!cards.has(one.run)) cards.set(one.run, card(one.run, act));
   const wanted = going.map((one) => cards.get(one.run).root);
+  byId("top").classList.toggle("idle", !wanted.length);
   if (!wanted.length) wanted.push(idle(runs[0], believed, badEnd(tick, runs)));
   if (wanted.length !== place.children.length || wanted.some((root, at) => root !== place.children[at])) {
     replace(place, ...wanted);
@@ -19,7 +20,7 @@ export function showNow(tick, runs, believed, act) {
 
 const BAD_ENDS = { unsafe: "the last run ended UNSAFE", faulted: "the last run ended with a fault", killed: "the last run was killed" };
 
-// How the last run ended, where somebody has to know at once; null while one goes on.
+// How the last run ended, where a person has to know at once; null while one is running.
 export function badEnd(tick, runs) {
   return tick.going.length || !runs.length ? null : BAD_ENDS[runs[0].status] ?? null;
 }
@@ -28,7 +29,7 @@ let nothing;
 function idle(last, believed, ill) {
   nothing ??= el("div", { id: "idle" }, el("p", { class: "summary" }), el("p", { class: "fine" }));
   const [now, before] = nothing.children;
-  say(now, believed ? "No run is going on." : "Whether a run goes on is not known.");
+  say(now, believed ? "No run is running." : "It is not known whether a run is running.");
   before.className = ill ? "bad" : "fine";
   const more = last?.resumable ? "; it can be resumed" : "";
   say(before, last ? `The last one: ${last.sequence}, ${last.status}, ${last.frames} of ${last.frames_asked} frames${more}.` : "");
@@ -62,7 +63,7 @@ function update(made, one, tick, believed) {
   say(made.fast, believed ? fast(one, tick.time) : "");
   const whole = (one.elapsed_s ?? 0) + (one.left_s ?? 0);
   made.bar.value = one.left_s === null || !whole ? (1000 * one.good) / one.asked : (1000 * one.elapsed_s) / whole;
-  const words = { abort: "Abort has been asked for: lamps off first.", pause: "Pause has been asked for: it ends after the frame in progress." };
+  const words = { abort: "Abort requested: lamps off first.", pause: "Pause requested: the run ends after the frame in progress." };
   say(made.stopping, words[one.stopping] ?? "");
   show(made.stopping, Boolean(one.stopping));
   while (made.active.children.length > one.active.length) made.active.lastChild.remove();
@@ -74,7 +75,7 @@ function update(made, one, tick, believed) {
 function left(one, believed) {
   if (one.left_s === null || one.left_s === undefined) return "time left not known";
   const end = one.left_s > 0 ? "" : " — later than planned";
-  return believed ? `${clockFace(one.left_s)} left${end}` : `${clockFace(one.left_s)} left when last heard of`;
+  return believed ? `${clockFace(one.left_s)} left${end}` : `${clockFace(one.left_s)} left, as last known`;
 }
 
 function fast(one, time) {

@@ -1,6 +1,7 @@
 // The run that is looked at: what was asked, how far it is, its blocks and its latest frame.
 
 import { byId, el, legible, replace, say, show, svg, timeOf } from "./dom.js";
+import { showLight } from "./light.js";
 
 const ICONS = { done: "✓", begun: "◐", waiting: "·" };
 const STATUS = {
@@ -12,7 +13,7 @@ export function showRun(run) {
   show(byId("run-part"), true);
   say(byId("run-head"), `Run ${run.run}`);
   const bad = run.bad ? `, ${run.bad} kept aside or lost` : "";
-  const part = run.segments > 1 ? `, in its ${run.segments} parts` : "";
+  const part = run.segments > 1 ? `, in ${run.segments} segments` : "";
   say(byId("run-facts"), `${run.sequence} ${STATUS[run.status] ?? run.status}: ${run.good} of ${run.asked} frames${bad}${part}`
     + (run.reason ? ` — ${run.reason}` : ""));
   byId("run-part").dataset.status = run.status;
@@ -49,6 +50,7 @@ function showFrame(run) {
   if (key === shown) return;
   shown = key;
   say(byId("frame-name"), frame.frame);
+  showLight(frame.light);
   const attempt = frame.attempt > 1 ? `, try ${frame.attempt}` : "";
   const reason = frame.reason ? `: ${frame.reason}` : "";
   say(byId("frame-facts"), `${frame.verdict}${attempt}${reason}; on disk ${timeOf(frame.kept)} (observatory's time)`);
@@ -87,6 +89,6 @@ function spectrum(values, name) {
   const points = values.map((value, at) =>
     `${((at / Math.max(values.length - 1, 1)) * width).toFixed(1)},${(height - 6 - ((value - low) / span) * (height - 12)).toFixed(1)}`);
   const top = Math.round(low + span);
-  return svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Spectrum of ${name}, up to ${top} counts` },
+  return svg("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": `Spectrum of ${name}, up to ${top} counts` },
     svg("polyline", { class: "spectrum", points: points.join(" ") }));
 }

@@ -9,29 +9,43 @@ let chosen = false;
 export async function loadLibrary() {
   try {
     const answer = await fetch("/api/library");
-    offered = (await answer.json()).sequences ?? [];
+    const told = await answer.json();
+    offered = told.sequences ?? [];
+    for (const option of ["no_point", "park"]) show(byId(option).closest("label"), told.telescopes !== false);
   } catch {
     offered = [];
   }
   const select = byId("library");
   // It may come late: what a person has chosen meanwhile stays.
   const before = chosen || byId("document").value ? select.value : null;
-  const options = offered.map((one) => el("option", { value: one.name, text: one.name, disabled: Boolean(one.error) }));
-  replace(select, ...options, el("option", { value: "", text: "a pasted document" }));
-  if (before !== null && [...select.options].some((one) => one.value === before)) select.value = before;
+  replace(select, ...choices(), el("option", { value: "", text: "a pasted document" }));
+  const free = [...select.options].filter((one) => !one.disabled);
+  select.value = before !== null && free.some((one) => one.value === before) ? before : free[0].value;
   tell();
+}
+
+// The site's own sequences first; the library's only where they can be run here.
+function choices() {
+  const option = (one) => el("option", { value: one.name, text: one.error ? `${one.name} (can't be run)` : one.name, disabled: Boolean(one.error) });
+  const own = offered.filter((one) => one.origin === "site").map(option);
+  const library = offered.filter((one) => one.origin !== "site" && !one.error).map(option);
+  if (!own.length) return library;
+  const groups = [el("optgroup", { label: "this site's" }, ...own)];
+  return library.length ? [...groups, el("optgroup", { label: "safelight's library" }, ...library)] : groups;
 }
 
 function tell() {
   const one = offered.find((each) => each.name === byId("library").value);
   show(byId("document-part"), !one);
-  say(byId("library-words"), one ? `${one.description} ${one.frames} frames in ${clockFace(one.total_s)}.` : "");
+  const frames = one ? `${one.frames} ${one.frames === 1 ? "frame" : "frames"} in ${clockFace(one.total_s)}` : "";
+  const what = one?.description.trim().replace(/\.$/, "");
+  say(byId("library-words"), one ? (what ? `${what}. ${frames}.` : `${frames}.`) : "");
 }
 
 function asked() {
   const name = byId("library").value;
   const what = name ? { library: name } : { document: byId("document").value };
-  for (const option of ["no_overlap", "no_point", "park"]) what[option] = byId(option).checked;
+  for (const option of ["no_overlap", "no_point", "park", "take_over"]) what[option] = byId(option).checked;
   return what;
 }
 
@@ -59,6 +73,13 @@ async function submit(verb) {
   } finally {
     button.disabled = false;
   }
+}
+
+// With nothing to watch, the form comes right after the lamps; it does not move under the hands of a person.
+export function placeForm(idle) {
+  const form = byId("start-part");
+  const wanted = byId(idle ? "run-part" : "runs-part");
+  if (form.nextElementSibling !== wanted && !form.contains(document.activeElement)) wanted.before(form);
 }
 
 export function watchForm(started) {

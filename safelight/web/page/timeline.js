@@ -1,4 +1,4 @@
-// The run's last segment in lanes: what was done, what goes on, what is planned.
+// The run's last segment in lanes: what was done, what is running, what is planned.
 
 import { byId, clockFace, el, replace, say, svg } from "./dom.js";
 
@@ -18,7 +18,7 @@ export function showTimeline(run) {
   draw();
 }
 
-// Where the present moment lies, and how far what goes on has come; null: nothing goes on, or nothing is known.
+// The present moment, and the progress of what is running; null: nothing is running, or nothing is known.
 export function moveNow(now) {
   if (!line) return;
   line.setAttribute("visibility", now === null ? "hidden" : "visible");
@@ -41,7 +41,7 @@ function draw() {
   const picture = svg("svg", { width, height, role: "img", "aria-label": describe(drawn) }, patterns(),
     ...axis(span, height), ...lanes.flatMap(lane), line);
   replace(byId("timeline"), picture);
-  const which = segment > 1 ? `Part ${segment} of the run. ` : "";
+  const which = segment > 1 ? `Segment ${segment} of the run. ` : "";
   replace(byId("legend"), el("span", { text: which }), ...["done", "now", "planned", "lit", "failed"].map(key));
 }
 
@@ -56,7 +56,7 @@ function bars(bar, y) {
   const draw = (how, wide) => svg("rect", { class: `bar ${how}`, x: (LABEL + bar.from * scale).toFixed(1), y: y + 4,
     height: LANE - 9, width: Math.max(wide * scale, 2).toFixed(1), rx: 2 }, svg("title", { text: `${bar.words}: ${how}` }));
   if (bar.to !== null) return [draw(bar.how, bar.to - bar.from)];
-  // What goes on grows with the time; around it stands how long it should take. Where nobody knows, it has no end.
+  // What is running grows with the time, inside the duration that it should have. Where that is unknown, it has no end.
   const rect = draw(bar.how, drawn.running ? 0 : drawn.timeline.span_s - bar.from);
   if (drawn.running) open.push([rect, bar.from]);
   return bar.expected ? [draw("planned", bar.expected), rect] : [rect];

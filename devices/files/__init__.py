@@ -1,0 +1,1 @@
+"""FITS files of every camera driver, written whole or not at all."""

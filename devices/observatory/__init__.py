@@ -1,0 +1,1 @@
+"""Observatory document, and its reader."""

@@ -1,0 +1,1 @@
+"""Manual control of the instrument, one action at a time."""

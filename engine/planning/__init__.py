@@ -1,0 +1,1 @@
+"""Planning: from documents to a checked graph and its durations."""

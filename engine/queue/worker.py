@@ -1,0 +1,228 @@
+"""Worker: sees to it that each request of its observatories reaches its end.
+
+What it does follows from the journal alone: a request has a run, and the run an outcome or a living owner. So a worker
+may be restarted, two may serve one observatory, and each may die at any moment. Runs are processes of their own, with
+their guards, and outlive it. A request is begun or resumed by the worker that raises its number of tries, and a run
+that was requested is only entered while its request still names it.
+"""
+
+import asyncio
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from safelight.devices import Observatory
+from safelight.engine.clock import boot_s, real_wait, wall_utc
+from safelight.engine.errors import JournalError, RunRefused
+from safelight.engine.queue.conditions import Conditions
+from safelight.engine.queue.requests import QueuedRequest, due, open_requests, settle
+from safelight.engine.queue.schedules import tick
+from safelight.engine.records import tables
+from safelight.engine.records.database import Journal
+from safelight.engine.records.lock import owner_of
+
+__all__ = ["Worker", "WorkerPlace"]
+
+WAITS_S = (0.0, 10.0, 60.0, 300.0)
+"""Waits before the first try of a request, and before its run is resumed after a fault, s."""
+_OTHERS_S = 30.0
+"""Shortest wait for a try of a worker on another host that has no segment yet, s: its process may be starting."""
+_LOOK_S = 1.0
+"""Interval between two looks, s of wall time."""
+_TAIL = 300
+"""Number of characters of an error that is quoted."""
+_OPTIONS = {"overlap": ("", "--no-overlap"), "park_after": ("--park", ""), "point": ("", "--no-point")}
+"""Options of `safelight run`, where an option of a request is true, and where it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlace:
+    """Settings for the runs of a worker.
+
+    Attributes:
+        source: the observatory, a shipped name or its document.
+        frames: folder of all runs.
+        speed: of a simulated observatory.
+    """
+
+    source: str
+    home: Path
+    url: str
+    frames: Path
+    speed: str = "1"
+
+
+@dataclass(slots=True)
+class Worker:
+    """Worker of one observatory.
+
+    Attributes:
+        tell: called with each event, in words.
+        waits_s: waits before each try, s.
+    """
+
+    observatory: Observatory
+    place: WorkerPlace
+    tell: Callable[[str], None]
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    waits_s: tuple[float, ...] = WAITS_S
+    _journal: Journal | None = None
+    _processes: dict[int, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    _idle_since: tuple[int, int, float] = (0, 0, 0.0)
+    _said: str = ""
+    _conditions: Conditions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._conditions = Conditions(self.observatory.conditions)
+
+    async def work(self) -> None:
+        """Work until `over` is set. Runs that are going on are left to themselves."""
+        try:
+            while not self.over.is_set():
+                try:
+                    await asyncio.to_thread(self.look)
+                except JournalError as error:
+                    self.tell(str(error))
+                    self._close()
+                await real_wait(self.over, _LOOK_S)
+        finally:
+            self._close()
+
+    def look(self) -> None:
+        """Do what is to be done now, and return at once."""
+        if self._journal is None:
+            self._journal = Journal(self.place.url)
+        journal = self._journal
+        running = [one for one in open_requests(journal, self.observatory.name) if one.state == "running"]
+        for one in running:
+            self._attend(journal, one)
+        self._tick(journal)
+        if not running and owner_of(journal, self.observatory.name) is None:
+            request = due(journal, self.observatory.name, self._conditions.unmet)
+            if request is not None:
+                self._begin(journal, request)
+
+    def _tick(self, journal: Journal) -> None:
+        """Enter what schedules request now. One that can't be read is told once, and delays no request."""
+        try:
+            for request in tick(journal, self.observatory.name):
+                self.tell(f"schedule {request.schedule}: requested {request.sequence}")
+        except RunRefused as error:
+            if str(error) != self._said:
+                self._said = str(error)
+                self.tell(self._said)
+
+    def _attend(self, journal: Journal, request: QueuedRequest) -> None:
+        """See to a running request: enter its end, or try again when no process works on it."""
+        outcome = self._outcome(journal, request)
+        owner = owner_of(journal, self.observatory.name)
+        process = self._processes.get(request.id)
+        if (owner is not None and owner.alive) or (process is not None and process.poll() is None):
+            self._idle_since = (0, 0, 0.0)
+            return
+        if outcome in ("done", "aborted", "paused", "unsafe"):
+            self._end(journal, request, outcome)
+            return
+        key = (request.id, request.tries)
+        if self._idle_since[:2] != key:
+            self._idle_since = (*key, boot_s())
+        if request.tries >= len(self.waits_s):
+            self._end(journal, request, "faulted")
+            return
+        may_start = request.host != socket.gethostname() and self._segments(journal, request) < request.tries
+        others_s = _OTHERS_S if may_start else 0.0
+        if boot_s() - self._idle_since[2] >= max(self.waits_s[request.tries], others_s):
+            self._begin(journal, request)
+
+    def _outcome(self, journal: Journal, request: QueuedRequest) -> str | None:
+        """Return the outcome of a request's run: None while it has none, empty if there is no run yet."""
+        rows = journal.read(sa.select(tables.runs.c.outcome).where(tables.runs.c.run == request.run))
+        return rows[0]["outcome"] if rows else ""
+
+    def _segments(self, journal: Journal, request: QueuedRequest) -> int:
+        """Return how many processes have begun to work on a request's run."""
+        segments = tables.segments.c
+        (row,) = journal.read(sa.select(sa.func.count().label("number")).where(segments.run == request.run))
+        return int(row["number"])
+
+    def _end(self, journal: Journal, request: QueuedRequest, state: str) -> None:
+        reason = None if state == "done" else self._why(journal, request)
+        if settle(journal, request, state, reason):
+            self._processes.pop(request.id, None)
+            self.tell(f"request {request.id} ({request.sequence}): {state}" + (f", {reason}" if reason else ""))
+
+    def _why(self, journal: Journal, request: QueuedRequest) -> str:
+        segments = tables.segments.c
+        query = sa.select(segments.reason).where(segments.run == request.run).order_by(segments.segment.desc())
+        rows = journal.read(query.limit(1))
+        if rows:
+            return str(rows[0]["reason"] or "it was killed")
+        try:
+            return self._log(request).read_text(encoding="utf-8", errors="replace")[-_TAIL:].strip()
+        except OSError:
+            return "its run never began"
+
+    # ---- tries
+
+    def _begin(self, journal: Journal, request: QueuedRequest) -> None:
+        """Begin the run of a request, or resume it, unless another worker has."""
+        resumes = bool(request.run) and self._outcome(journal, request) != ""
+        run = request.run if resumes and request.run else f"{wall_utc():%Y%m%dT%H%M%S}-request{request.id}-{_hex()}"
+        columns = tables.requests.c
+        same = (columns.id == request.id) & (columns.state == request.state) & (columns.tries == request.tries)
+        values = {"state": "running", "tries": request.tries + 1, "run": run, "host": socket.gethostname()}
+        claimed = journal.write(sa.update(tables.requests).where(same), values)
+        journal.commit()
+        if not claimed:
+            return
+        site = ["--observatory", self.place.source]
+        words = ["resume", *site] if resumes else ["run", *site, *self._options(request), "--run-as", run]
+        subject = run if resumes else str(self._document(request))
+        self._start(request, [*words, "--asked-by", f"{request.asked_by}, request {request.id}", "--", subject])
+        self.tell(f"request {request.id} ({request.sequence}): {'resuming' if resumes else 'beginning'} run {run}")
+
+    def _options(self, request: QueuedRequest) -> list[str]:
+        given = [_OPTIONS[name][0 if value else 1] for name, value in request.options.items()]
+        return [*filter(None, given), "--frames", str(self.place.frames.absolute())]
+
+    def _folder(self, request: QueuedRequest) -> Path:
+        return self.place.home.absolute() / "requests" / str(request.id)
+
+    def _log(self, request: QueuedRequest) -> Path:
+        return self._folder(request) / "output.log"
+
+    def _document(self, request: QueuedRequest) -> Path:
+        """Write the pinned document under the sequence's name."""
+        path = self._folder(request) / f"{request.sequence}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(request.sequence_text, encoding="utf-8")
+        return path
+
+    def _start(self, request: QueuedRequest, words: list[str]) -> None:
+        place = self.place
+        told = ["--home", str(place.home.absolute()), "--journal", place.url, "--speed", place.speed]
+        self._folder(request).mkdir(parents=True, exist_ok=True)
+        with self._log(request).open("ab") as log:
+            self._processes[request.id] = subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-P", "-m", "safelight", words[0], *told, *words[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # Its own session: no signal and no end of the worker reaches it.
+                start_new_session=True,
+            )
+
+    def _close(self) -> None:
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            journal.close()
+
+
+def _hex() -> str:
+    return secrets.token_hex(2)

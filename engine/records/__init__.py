@@ -1,0 +1,1 @@
+"""Records that outlive a process: the journal, locks, logs, manifests and frame files."""

@@ -1,0 +1,61 @@
+"""On-time and ignitions of each lamp over all runs, from the lamp events of the journal."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from safelight.engine.clock import elapsed_s
+from safelight.engine.records import tables
+from safelight.engine.records.database import Journal
+
+__all__ = ["LampHours", "added_up", "lamp_hours"]
+
+
+@dataclass(frozen=True, slots=True)
+class LampHours:
+    """What one lamp has done.
+
+    Attributes:
+        observatory: its name; empty for what was switched by hand while no run used it.
+        seconds: on-time from the on command to the read-back of off, observatory seconds.
+        ignitions: how often it was switched on.
+        open_ends: how often nothing says when it went off: such times are not counted.
+        last_on: when it was switched on last.
+    """
+
+    observatory: str
+    lamp: str
+    seconds: float
+    ignitions: int
+    open_ends: int
+    last_on: str
+
+
+def lamp_hours(journal: Journal) -> list[LampHours]:
+    """Return every lamp that was ever switched on, by observatory and name."""
+    events = tables.lamp_events.c
+    columns = (events.run, events.lamp, events.action, events.seen, events.time, tables.runs.c.observatory)
+    joined = tables.lamp_events.outerjoin(tables.runs, tables.runs.c.run == events.run)
+    return added_up(journal.read(sa.select(*columns).select_from(joined).order_by(events.id)))
+
+
+def added_up(rows: Iterable[Mapping[str, Any]]) -> list[LampHours]:
+    """Add up lamp events, which come in the order in which they were written. Pure."""
+    since: dict[tuple[str, str], str] = {}
+    found: dict[tuple[str, str], LampHours] = {}
+    for row in rows:
+        place = row["run"], row["lamp"]
+        name = row["observatory"] or "", row["lamp"]
+        known = found.get(name, LampHours(*name, 0.0, 0, 0, ""))
+        if row["action"] == "on" and row["seen"] is None and place not in since:
+            since[place] = row["time"]
+            # Open until an off is read back.
+            found[name] = LampHours(*name, known.seconds, known.ignitions + 1, known.open_ends + 1, row["time"])
+        elif row["action"] == "off" and row["seen"] == "off" and place in since:
+            on_s = elapsed_s(since.pop(place), row["time"])
+            found[name] = LampHours(
+                *name, known.seconds + on_s, known.ignitions, max(0, known.open_ends - 1), known.last_on
+            )
+    return [found[name] for name in sorted(found)]

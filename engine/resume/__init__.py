@@ -1,0 +1,1 @@
+"""Resume of an interrupted run."""

@@ -1,0 +1,1 @@
+"""Display: progress, histories, drawings, reports and notebooks."""

@@ -1,0 +1,1 @@
+"""History of a run, read from the journal."""

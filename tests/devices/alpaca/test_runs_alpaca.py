@@ -1,0 +1,65 @@
+"""Whole runs on `alpaca-simulators`: from the address of a server to an arc on the disk, and kills under a lit lamp."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from astropy.io import fits
+from typer.testing import CliRunner
+
+from safelight.cli import app
+from safelight.devices import load_observatory, shipped_observatories
+from tests.devices.alpaca.simulators import Simulators, missing, simulators
+from tests.devices.bench_runs import QUICK, SHORT, Bench, Killed
+from tests.matrix.commands import Commands
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulators]:
+    """One server for all tests. Each leaves it dark."""
+    reason = missing()
+    if reason is not None:
+        assert not os.environ.get("CI"), reason
+        pytest.skip(reason)
+    with simulators(tmp_path_factory.mktemp("simulators")) as running:
+        yield running
+
+
+@pytest.fixture
+def bench(commands: Commands, server: Simulators, tmp_path: Path) -> Iterator[Bench]:
+    """Yield the shipped document on this server."""
+    shipped: dict[str, Any] = yaml.safe_load(shipped_observatories()["alpaca-bench"].read_text(encoding="utf-8"))
+    with Bench.made(commands, tmp_path, server.observatory(shipped, **QUICK), server.lit) as made:
+        yield made
+
+
+def test_from_an_address_to_an_arc(server: Simulators, bench: Bench, tmp_path: Path) -> None:
+    """The draft for a server is a document. It is checked live. The arc is a whole FITS file with the whole header."""
+    draft = tmp_path / "bench.yaml"
+    words = ["init", str(tmp_path), "--name", "bench", "--alpaca", f"127.0.0.1:{server.port}"]
+    runner = CliRunner()
+    made = runner.invoke(app, words)
+    assert made.exit_code == 0, made.output
+    assert {"ThAr", "Tungsten"} <= load_observatory(draft).lamps.units.keys()
+    assert runner.invoke(app, words).exit_code != 0, "an existing document was overwritten"
+    # The camera's times in the draft fit this one: the run is of the draft itself.
+    bench.observatory = yaml.safe_load(draft.read_text()) | dict(QUICK)
+    assert bench.start(SHORT).end() == 0
+    (frame,) = bench.frames.glob("*/*-ThAr-1s-001-*.fits")
+    with fits.open(frame) as hdus:
+        hdus.verify("exception")
+        assert hdus[0].data.shape == (48, 64)
+        header = hdus[0].header
+        assert (header["EXPTIME"], header["THAR"], header["SHUTTER"]) == (1.0, "ON", "OPEN")
+        assert {"DATE-OBS", "DARKTIME", "CCD-TEMP", "XBINNING", "EXPNO"} <= set(header)
+    assert server.lit() == set()
+    live = runner.invoke(app, ["check", "--observatory", str(draft), "--live"])
+    assert live.exit_code == 0, live.output
+    assert "ThAr is OFF" in live.output
+
+
+class TestKilled(Killed):
+    """Kills while a lamp at the server burns."""

@@ -1,0 +1,82 @@
+"""Drafts of observatory documents from what an INDI server has."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+from typer.testing import CliRunner
+
+from safelight.cli import app
+from safelight.devices import Observatory, load_observatory
+from safelight.devices.indi.draft import draft
+from safelight.devices.indi.inventory import FoundIndiDevice
+from safelight.devices.indi.properties import Vector
+from tests.devices.dli.hosting import Host
+from tests.devices.indi.ccd import Ccd
+from tests.devices.indi.indi_server import IndiServer, Outputs, Power
+
+
+def switch(device: str, name: str, values: Mapping[str, str], label: str = "") -> Vector:
+    """Return a switch vector, whose elements are labelled as people see them."""
+    labels = {element: "Lamp \u2116 1: {x}" if element == "POWER_CHANNEL_1" else element for element in values}
+    return Vector(device, name, label, "switch", "OneOfMany", "Ok", dict(values), labels, {})
+
+
+def found(name: str, *vectors: Vector, trouble: str = "") -> FoundIndiDevice:
+    """Return a device."""
+    return FoundIndiDevice(name, {vector.name: vector for vector in vectors}, trouble)
+
+
+DEVICES = [
+    found("Flip Flat", switch("Flip Flat", "FLAT_LIGHT_CONTROL", {"FLAT_LIGHT_ON": "On", "FLAT_LIGHT_OFF": "Off"})),
+    found("Spox", switch("Spox", "CALIBRATION", dict.fromkeys(("DARK", "FLAT", "CALIBRATION", "SKY"), "Off"))),
+    found(
+        "eShel",
+        switch("eShel", "CALIB_LAMPS", dict.fromkeys(("LED", "THAR", "TUNGSTEN"), "Off")),
+        switch("eShel", "FLIP_MIRROR", {"ACTIVATED": "Off", "DEACTIVATED": "On"}),
+    ),
+    found("Usis", switch("Usis", "000e", dict.fromkeys(("SKY", "DARK", "CALIB", "FLAT"), "Off"), "light source")),
+    found("Relay", switch("Relay", "DIGITAL_OUTPUT_1", {"OFF": "On", "ON": "Off"})),
+    found("Power", switch("Power", "POWER_CHANNELS", {"POWER_CHANNEL_1": "Off", "POWER_CHANNEL_2": "On"})),
+    found("Mount: [", Vector("M", "EQUATORIAL_EOD_COORD", "", "number", "", "Ok", {}, {}, {}), trouble="no\nport"),
+]
+
+
+def test_a_draft_is_a_document() -> None:
+    """Every lamp that drivers are known to have is in the draft, a valid document, whatever things are called."""
+    text = draft("10.0.0.5", 7624, DEVICES)
+    assert text is not None
+    document = Observatory.model_validate(yaml.safe_load(text))
+    expected = {"Flip_Flat", "CALIBRATION", "FLAT", "LED", "THAR", "TUNGSTEN", "CALIB", "FLAT_2", "POWER_CHANNEL_2"}
+    assert expected < set(document.lamps.units)
+    assert len(document.lamps.units) == 11
+    options = document.lamps.options["lamps"]
+    assert (options["CALIBRATION"]["force_off"], options["THAR"]["force_off"]) == ("reconnect", "on-then-off")
+    assert options["CALIB"]["property"] == "label:light source"
+    assert "FLIP_MIRROR" in text
+    assert draft("10.0.0.5", 7624, DEVICES[-1:]) is None
+
+
+def test_init_asks_a_server(tmp_path: Path) -> None:
+    """`init --indi` connects what is not connected, switches nothing, and names every lamp and camera."""
+    camera, box = Ccd(), Power()
+    hardware, server = Host(), IndiServer(camera, box, Outputs())
+    try:
+        hardware.call(server.start())
+        words = ["init", str(tmp_path), "--name", "dome", "--indi", f"127.0.0.1:{server.port}"]
+        made = CliRunner().invoke(app, words)
+        assert made.exit_code == 0, made.output
+        document = load_observatory(tmp_path / "dome.yaml")
+        assert len(document.lamps.units) == 5
+        assert document.spectrographs.every_camera == ("CCD_Simulator",)
+        assert (box.sent, box.lit, camera.exposures, camera.connected) == ([], set(), [], True)
+        assert CliRunner().invoke(app, words).exit_code != 0, "an existing document was overwritten"
+        hardware.call(server.stop())
+        words[2:4] = ["--name", "other"]
+        assert CliRunner().invoke(app, words).exit_code != 0
+        assert not (tmp_path / "other.yaml").exists()
+    finally:
+        hardware.call(server.stop())
+        hardware.close()
+    for wrong in ("nowhere", "host:0", ":7624", "host:x"):
+        assert CliRunner().invoke(app, ["init", str(tmp_path), "--name", "z", "--indi", wrong]).exit_code != 0

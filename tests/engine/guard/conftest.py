@@ -1,0 +1,13 @@
+"""The same runs, killed and started again, as the tests of the records."""
+
+from tests.engine.records.conftest import (  # noqa: F401 - fixtures
+    case,
+    expected,
+    make_case,
+    postgres,
+    postgres_url,
+    quick_folder,
+    sequence,
+    small,
+    warm,
+)

@@ -1,0 +1,319 @@
+"""Requests in the journal: their order, their windows, and a worker that brings each to its end exactly once."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from safelight.devices import load_observatory
+from safelight.engine import Request, perform
+from safelight.engine.clock import wall_utc
+from safelight.engine.errors import RunRefused
+from safelight.engine.queue.requests import QueuedRequest, add, cancel, due, move, requests, settle
+from safelight.engine.queue.worker import Worker, WorkerPlace
+from safelight.engine.records import tables
+from safelight.engine.records.database import Journal
+from safelight.engine.records.lock import owner_of
+from tests.crash.check import rows_of
+from tests.matrix.wall import now, pause
+
+TEXT = "name: short\nbiases: {count: 1}\nlamps: {Quartz: {warmup: 1, exposure_time: 3}}\n"
+FRAMES = ["Quartz-3s-001", "bias-001"]
+LOST = {"state": "running", "tries": 1, "run": "never-begun", "host": "another"}
+"""A request whose worker was lost, or has begun its run right now."""
+SHORT = QueuedRequest("a test", "small", "short", TEXT, 100.0, options={"point": False})
+
+
+@pytest.fixture
+def journal(url: str) -> Iterator[Journal]:
+    """An open journal of either kind."""
+    with closing(Journal(url)) as opened:
+        yield opened
+
+
+def in_s(seconds: float) -> Any:
+    """A time from now."""
+    return wall_utc() + timedelta(seconds=seconds)
+
+
+def state_of(journal: Journal, number: int) -> str:
+    """A request's state."""
+    return next(one.state for one in requests(journal) if one.id == number)
+
+
+def ended(journal: Journal, number: int, state: str) -> None:
+    """Let a request end."""
+    assert settle(journal, next(one for one in requests(journal) if one.id == number), state, None)
+
+
+def order(journal: Journal) -> list[int]:
+    """The order in which requests begin, each done before the next one."""
+    found = []
+    while (one := due(journal, "small")) is not None:
+        found.append(one.id)
+        ended(journal, one.id, "done")
+    return found
+
+
+# ---- order and windows
+
+
+def test_the_order(journal: Journal) -> None:
+    """Higher priorities begin first, then older requests; other observatories have a queue of their own."""
+    for priority in (0, 5, 0, 5):
+        add(journal, replace(SHORT, priority=priority))
+    other = add(journal, replace(SHORT, observatory="large", priority=9))
+    assert order(journal) == [2, 4, 1, 3]
+    assert state_of(journal, other) == "waiting"
+
+
+def test_a_request_is_moved(journal: Journal) -> None:
+    """A waiting request is moved right before another one, again and again, or gets another priority."""
+    for priority in (0, 0, 0, 5):
+        add(journal, replace(SHORT, priority=priority))
+    move(journal, 3, before=2)
+    move(journal, 4, before=3)
+    move(journal, 1, before=4)
+    move(journal, 2, before=3)
+    other = add(journal, replace(SHORT, observatory="large"))
+    last, first = add(journal, SHORT), add(journal, SHORT)
+    move(journal, first, priority=1)
+    for number, before, words in (
+        (1, 1, "expected another request of small"),
+        (1, other, "of large"),
+        (1, 77, "there is no request 77"),
+        (77, 1, "there is no request 77"),
+    ):
+        with pytest.raises(RunRefused, match=words):
+            move(journal, number, before=before)
+    assert order(journal) == [first, 1, 4, 2, 3, last]
+    with pytest.raises(RunRefused, match="got request 1, which is done"):
+        move(journal, 1, priority=2)
+
+
+def test_one_after_another(journal: Journal) -> None:
+    """A request that comes after another one waits until that is done, and for ever if it ended otherwise."""
+    first, second = add(journal, SHORT), add(journal, replace(SHORT, priority=9, after=1))
+    assert order(journal) == [first, second]
+    third = add(journal, SHORT)
+    add(journal, replace(SHORT, after=third))
+    ended(journal, third, "aborted")
+    assert due(journal, "small") is None
+    with pytest.raises(RunRefused, match="there is no request 77"):
+        add(journal, replace(SHORT, after=77))
+
+
+def test_windows(journal: Journal) -> None:
+    """A request begins in its window only, and one that can't end in it by its plan is missed and holds up nobody."""
+    early = add(journal, replace(SHORT, not_before=in_s(60)))
+    late = add(journal, replace(SHORT, priority=9, not_after=in_s(SHORT.expected_s - 5)))
+    now_ = add(journal, replace(SHORT, not_before=in_s(-5), not_after=in_s(SHORT.expected_s + 30)))
+    assert order(journal) == [now_]
+    assert (state_of(journal, early), state_of(journal, late)) == ("waiting", "missed")
+    with pytest.raises(RunRefused, match="expected at least 100 s"):
+        add(journal, replace(SHORT, not_before=in_s(0), not_after=in_s(50)))
+
+
+@pytest.mark.parametrize(("state", "free"), [("unsafe", False), ("faulted", True), ("aborted", True)])
+def test_unsafe_stops_the_queue(journal: Journal, state: str, free: bool) -> None:  # noqa: FBT001
+    """After an unsafe end nothing begins until a person cancels that request."""
+    first, second = add(journal, SHORT), add(journal, SHORT)
+    ended(journal, first, state)
+    assert (due(journal, "small") is not None) == free
+    if not free:
+        assert cancel(journal, first, "somebody") == "unsafe"
+        found = due(journal, "small")
+        assert found is not None
+        assert found.id == second
+
+
+def test_what_has_ended_is_not_cancelled(journal: Journal) -> None:
+    """A waiting request can be cancelled once, with who did it; one that is done, or that there is not, is refused."""
+    first, second = add(journal, SHORT), add(journal, SHORT)
+    assert cancel(journal, first, "somebody") == "waiting"
+    assert requests(journal)[0].reason == "cancelled by somebody"
+    ended(journal, second, "done")
+    for number in (first, second, 77):
+        with pytest.raises(RunRefused):
+            cancel(journal, number, "somebody")
+
+
+# ---- the worker
+
+
+@dataclass
+class Desk:
+    """A worker, and what it works with."""
+
+    worker: Worker
+    journal: Journal
+    said: list[str]
+
+    def until(self, number: int, *states: str, seconds: float = 120.0) -> QueuedRequest:
+        """Let it work until a request has one of these states."""
+        began = now()
+        while True:
+            self.worker.look()
+            found = next(one for one in requests(self.journal) if one.id == number)
+            if found.state in states:
+                return found
+            assert now() - began < seconds, self.said
+            pause(0.2)
+
+    def until_begun(self) -> int:
+        """Let it work until a run exposes under a lit lamp; the process of the run."""
+        began = now()
+        while not rows_of(self.journal.url, tables.states, kind="expose", frame=FRAMES[0]):
+            self.worker.look()
+            assert now() - began < 120, self.said
+            pause(0.2)
+        owner = owner_of(self.journal, "small")
+        assert owner is not None
+        return owner.pid
+
+
+@pytest.fixture
+def desk(journal: Journal, small: Path, tmp_path: Path) -> Iterator[Desk]:
+    """A worker of the small observatory."""
+    said: list[str] = []
+    place = WorkerPlace(str(small), tmp_path / "home", journal.url, tmp_path / "frames", "20")
+    worker = Worker(load_observatory(small), place, said.append, waits_s=(0.0, 0.5, 0.5))
+    made = Desk(worker, journal, said)
+    yield made
+    made.worker._close()
+    for process in worker._processes.values():
+        process.wait(60)
+
+
+def taken(journal: Journal) -> list[str]:
+    """The good frames."""
+    return sorted(row["frame"] for row in rows_of(journal.url, tables.frames, verdict="good"))
+
+
+def test_a_request_is_done(desk: Desk) -> None:
+    """A request becomes one run with its pinned document and options, under the name of who asked."""
+    number = add(desk.journal, SHORT)
+    found = desk.until(number, "done")
+    (run,) = rows_of(desk.journal.url, tables.runs)
+    assert (run["run"], run["outcome"], run["sequence"]) == (found.run, "done", "short")
+    assert '"point": false' in run["options"]
+    assert rows_of(desk.journal.url, tables.control)[0]["who"] == f"a test, request {number}"
+    assert taken(desk.journal) == FRAMES
+
+
+def test_what_is_done_is_not_taken_again(desk: Desk) -> None:
+    """A request is skipped if a run of the same sequence was done since its time, and its followers begin."""
+    journal, early = desk.journal, in_s(-60)
+    first = desk.until(add(journal, replace(SHORT, sequence_hash="0" * 64, unless_done_since=early)), "done")
+    mine = replace(SHORT, sequence_hash=rows_of(journal.url, tables.runs)[0]["sequence_hash"])
+    late = add(journal, replace(mine, unless_done_since=in_s(86_400)))  # accelerated runs end later than now
+    other = add(journal, replace(SHORT, sequence_hash="0" * 64, unless_done_since=early))
+    skipped = add(journal, replace(mine, unless_done_since=early))
+    follower = add(journal, replace(mine, after=skipped))
+    assert order(journal) == [late, other, follower]
+    found = next(one for one in requests(journal) if one.id == skipped)
+    assert (found.state, found.reason) == ("skipped", f"run {first.run} has taken the same")
+
+
+def test_a_killed_run_is_resumed(desk: Desk) -> None:
+    """A run whose process dies is resumed, and each frame is there once."""
+    number = add(desk.journal, SHORT)
+    os.kill(desk.until_begun(), signal.SIGKILL)
+    found = desk.until(number, "done")
+    assert found.tries == 2
+    assert taken(desk.journal) == FRAMES
+    assert [row["outcome"] for row in rows_of(desk.journal.url, tables.segments)][-1] == "done"
+
+
+def test_another_worker_goes_on(desk: Desk) -> None:
+    """A worker that ends does not end the run, and the next one attends to it without another try."""
+    number = add(desk.journal, SHORT)
+    desk.until_begun()
+    processes = desk.worker._processes
+    desk.worker._close()
+    desk.worker = replace(desk.worker, _journal=None, _processes={})
+    found = desk.until(number, "done")
+    assert found.tries == 1
+    assert len(rows_of(desk.journal.url, tables.segments)) == 1
+    for process in processes.values():
+        assert process.wait(60) == 0
+
+
+def test_two_workers_begin_one_run(desk: Desk) -> None:
+    """Of two workers that have read the same waiting request, only one begins it."""
+    number = add(desk.journal, SHORT)
+    request = due(desk.journal, "small")
+    assert request is not None
+    other = replace(desk.worker, _journal=None, _processes={})
+    with closing(Journal(desk.journal.url)) as theirs:
+        desk.worker._begin(desk.journal, request)
+        other._begin(theirs, request)
+    assert (len(desk.worker._processes), len(other._processes)) == (1, 0)
+    desk.until(number, "done")
+    assert len(rows_of(desk.journal.url, tables.runs)) == 1
+
+
+def test_a_run_of_another_host(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A try of another host is given time to start, and none once its run has ended in the journal."""
+    number = add(desk.journal, SHORT)
+    os.kill(desk.until_begun(), signal.SIGKILL)
+    desk.worker._processes.pop(number).wait(60)
+    monkeypatch.setattr("safelight.engine.queue.worker._OTHERS_S", 1000.0)
+    desk.journal.write(sa.update(tables.requests), {"host": "another"})
+    desk.journal.commit()
+    assert desk.until(number, "done").tries == 2
+    lost = add(desk.journal, SHORT)
+    desk.journal.write(sa.update(tables.requests).where(tables.requests.c.id == lost), LOST)
+    desk.journal.commit()
+    desk.worker.look()
+    desk.worker.look()
+    assert state_of(desk.journal, lost) == "running"
+    assert desk.worker._processes == {}
+
+
+def test_a_running_request_is_cancelled(desk: Desk) -> None:
+    """Cancelling aborts the run, and no worker resumes it."""
+    number = add(desk.journal, SHORT)
+    desk.until_begun()
+    assert cancel(desk.journal, number, "somebody") == "running"
+    desk.worker._processes[number].wait(60)
+    desk.worker.look()
+    assert state_of(desk.journal, number) == "cancelled"
+    assert [row["outcome"] for row in rows_of(desk.journal.url, tables.segments)] == ["aborted"]
+
+
+def test_a_run_that_never_begins(desk: Desk) -> None:
+    """A request whose run is refused again and again ends as faulted, with the reason that was printed."""
+    number = add(desk.journal, replace(SHORT, sequence_text="lamps: {Nonsense: {exposure_time: 3}}\n"))
+    found = desk.until(number, "faulted")
+    assert found.tries == 3
+    assert "Nonsense" in str(found.reason)
+    assert rows_of(desk.journal.url, tables.runs) == []
+
+
+def test_a_run_that_no_request_names(journal: Journal, small: Path, tmp_path: Path) -> None:
+    """A process that comes late, after its request was given another run or cancelled, takes nothing."""
+    add(journal, SHORT)
+    journal.write(sa.update(tables.requests), {"state": "cancelled", "run": "late"})
+    journal.commit()
+    request = Request(
+        "demo",
+        small,
+        home=tmp_path / "home",
+        frames=tmp_path / "frames",
+        speed="max",
+        journal=journal.url,
+        run_as="late",
+    )
+    with pytest.raises(RunRefused, match="no running request names run late"):
+        asyncio.run(perform(request, guarded=False))
+    assert rows_of(journal.url, tables.runs) == []
+    assert owner_of(journal, "small") is None
