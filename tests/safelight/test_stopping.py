@@ -41,8 +41,11 @@ def test_abort_from_elsewhere(inside: Inside, lamp_run: Callable[..., Any]) -> N
 
 
 def test_pause_from_elsewhere(inside: Inside, lamp_run: Callable[..., Any]) -> None:
-    """`pause` waits for the frame in progress, says so, and tells one object. That frame is on the disk."""
-    run = lamp_run()
+    """`pause` waits for the frame in progress, says so, and tells one object. That frame is on the disk.
+
+    The exposure takes 10 s here: the request comes within it on a busy machine, too.
+    """
+    run = lamp_run("--speed", "10")
     name = run.wait_for("state.started", "expose", "Quartz-100s-001")["run"]
     told = inside("pause", name, "--json")
     assert told.exit_code == 0, told.output
