@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from safelight.devices.observatory.site_habits import ConditionModel
@@ -58,6 +59,9 @@ def why_unmet(condition: ConditionModel) -> str:
     try:
         with urlopen(str(condition.url), timeout=condition.timeout_s) as answer:  # noqa: S310 - the document names it
             found = json.loads(answer.read(_LARGEST))
+    except HTTPError as error:
+        with error:
+            return f"{condition.url} can't be read: {_short(error)}"
     except (OSError, ValueError, HTTPException, RecursionError) as error:
         return f"{condition.url} can't be read: {_short(error)}"
     for part in filter(None, condition.key.split(".")):
