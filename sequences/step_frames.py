@@ -105,7 +105,7 @@ class StepMaking(Making):
         level = turn.get("level", step.level)
         times_s = step.camera_times
         own_s = self.vocabulary.camera_seconds(times_s, step.spectrographs, step.cameras) if times_s else {}
-        label = "+".join(lamp.name for lamp in lamps) or NO_LAMP
+        label = "+".join(lamp.short for lamp in lamps) or NO_LAMP
         times = (turn["exposure_time"],) if "exposure_time" in turn else step.times
         aim = aim_of(step.exposure_time)
         for exposure_s in times:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
+from safelight.devices.observatory.labels import plain_label
 from safelight.devices.observatory.observatory import Observatory
 from safelight.devices.protocols import AltAz
 from safelight.engine.errors import LampOnTooLong
@@ -361,8 +362,9 @@ class _Compiler:
             self.leases.take(exposure.frame, (lamp,), {lamp: lit_s})
             self.leases.end(lamp, lit_s)
             self._dark_s[lamp] = 0.0
-            step = self.step(f"lamp-timed/{exposure.frame}/{lamp}", work, expected_s, exposure.frame)
-            yield f"lamp-{lamp}", (step,)
+            label = lamps.label(lamp)
+            step = self.step(f"lamp-timed/{exposure.frame}/{label}", work, expected_s, exposure.frame)
+            yield f"lamp-{label}", (step,)
 
     def _sweep(self, exposure: Exposure) -> tuple[Block, ...]:
         steps: list[Block] = []
@@ -372,7 +374,9 @@ class _Compiler:
             work = FibselStep(fibre, exposure.frame, dwell_s, lead_s, None if number == 1 else move_s)
             expected_s = move_s + max(lead_s + dwell_s, self._mask_arrival_s)
             steps.append(
-                self.step(f"fibsel-step/{exposure.frame}/{number:02d}-{fibre}", work, expected_s, exposure.frame)
+                self.step(
+                    f"fibsel-step/{exposure.frame}/{number:02d}-{plain_label(fibre)}", work, expected_s, exposure.frame
+                )
             )
         return tuple(steps)
 

@@ -38,7 +38,9 @@ def site_of(observatory: Observatory, *, point: bool = True) -> Site:
         ObservatoryError: if a policy can't be read.
     """
     lamps = (
-        LampDefaults(name, lamp.warmup_s, lamp.flavour, lamp.requires, lamp.level)
+        LampDefaults(
+            name, lamp.warmup_s, lamp.flavour, lamp.requires, lamp.level, lamp.min_on_s, observatory.lamps.label(name)
+        )
         for name, lamp in observatory.lamps.units.items()
     )
     fibsel, spectrographs = observatory.fibsel, observatory.spectrographs

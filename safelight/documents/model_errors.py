@@ -120,8 +120,8 @@ def _near(value: object, allowed: str | None) -> str | None:
 
 
 def _plain_name(name: object) -> str:
-    """Return a name without refused characters, such as ` (write HgAr)` for 'Hg (Ar)'."""
-    plain = re.sub(r"[^A-Za-z0-9_+-]|^[_+-]+", "", str(name))[:40]
+    """Return a name with `_` for refused characters, such as ` (write gcal_mirror)` for 'gcal mirror'."""
+    plain = re.sub(r"[^A-Za-z0-9_+-]+", "_", str(name))[:40].strip("_+-")
     return f" (write {plain})" if plain and plain != name else ""
 
 
