@@ -104,7 +104,11 @@ def test_policies_are_relative_to_the_document(edited: Edit, tmp_path: Path) -> 
             "    (Neon):",
             r":46: lamps.units.Neon: the lamps \(Neon\) and Neon have the same label, Neon: a `",
         ),
-        ("lamps:", "selectors: {units: {gcal mirror: {positions: [in]}}}\nlamps:", r"'gcal mirror' \(write gcal_mirror\)"),
+        (
+            "lamps:",
+            "selectors: {units: {gcal mirror: {positions: [in]}}}\nlamps:",
+            r"'gcal mirror' \(write gcal_mirror\)",
+        ),
         ("lamps:", "name: twice\nlamps:", r"own.yaml:39: name: key given twice \(first in line 7\)"),
         ("P1-1: 1650", "P1-1: 1650.5", "fibsel.fibres.P1-1: expected a whole number .*, got 1650.5"),
         ("sci: {alt_deg: 70.804", "sky: {alt_deg: 70.804", "positions.calibration.sky: unknown telescope 'sky'"),
