@@ -179,12 +179,20 @@ class Vocabulary:
                 said = f"{lamp} can't be dimmed to {level:g} percent"
                 raise Refusal(said, f"a number from {limits[0]:g} to {limits[1]:g}", at=("level",))
 
-    def demand_timed(self, lamp: str, seconds: float, exposure_s: float) -> None:
-        """Check that a lamp can be on for a part of an exposure.
+    def demand_timed(self, lamp: str, seconds: float, exposure_s: float, shortest_s: float) -> None:
+        """Check that a lamp can be on for a part of an exposure, or for the whole of it.
+
+        Args:
+            lamp: as the site spells it.
+            seconds: its time.
+            exposure_s: that of the exposure.
+            shortest_s: that of the camera with the shortest time.
 
         Raises:
             Refusal: it can't.
         """
+        if seconds == exposure_s:
+            return
         unit, at = self.lamps[lamp], ("lit_for", lamp)
         if unit.warmup_s:
             said = f"{lamp} has a warm-up of {unit.warmup_s:g} s, and a lamp that is lit during an exposure has none"
@@ -194,12 +202,13 @@ class Vocabulary:
         if seconds < unit.min_on_s:
             said = f"{lamp} has a minimum on-time of {unit.min_on_s:g} s"
             raise Refusal(said, f"at least {unit.min_on_s:g}", at=at)
-        most_s = exposure_s - self.site.switching_s
+        most_s = shortest_s - self.site.switching_s
         if seconds > most_s:
             said = (
-                f"{lamp} can't be on for {seconds:g} s of {exposure_s:g} s: switching takes {self.site.switching_s:g} s"
+                f"{lamp} can't be on for {seconds:g} s of {shortest_s:g} s: switching takes {self.site.switching_s:g} s"
             )
-            raise Refusal(said, f"at most {most_s:g}" if most_s > 0 else "a longer exposure", at=at)
+            least = f"at most {most_s:g}, or " if most_s > 0 else ""
+            raise Refusal(said, f"{least}{exposure_s:g} for the whole exposure", at=at)
 
     def required(self, lamps: tuple[str, ...], flavour: str) -> list[tuple[str, Mapping[str, str]]]:
         """Return the positions required by the lamps of a frame, its flavour, and darkness without a shutter."""

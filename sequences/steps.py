@@ -258,7 +258,8 @@ class LampStep(StepKeys):
     )
     lit_for: Annotated[LampTimes, Given] = Field(
         (),
-        description="lamp -> seconds, for lamps without a warm-up that are on for a part of the exposure only",
+        description="lamp -> seconds, for lamps without a warm-up that are on for a part of the exposure only; the "
+        "seconds of the exposure itself are the whole of it, for any lamp",
         examples=[{"Argon": 20, "Neon": 3}],
     )
     rest: Annotated[Rest | None, Given] = Field(
@@ -316,6 +317,11 @@ class LampStep(StepKeys):
         if self.flavour is None:
             raise Refusal("`flavour` is missing: no lamp gives a default", "arc, flat or object", at=("flavour",))
 
+    @property
+    def _partly(self) -> set[str]:
+        """Lamps that are on for a part of each exposure. The seconds of an exposure are the whole of it."""
+        return {lamp for lamp, seconds in self.lit_for if seconds not in self.times}
+
     def _demand_timed(self) -> None:
         for lamp, _ in self.lit_for:
             if lamp not in self.lamps:
@@ -324,7 +330,7 @@ class LampStep(StepKeys):
             raise Refusal("`lit_for` and a sweep exclude each other", "two steps, or `mode: each`", at=("lit_for",))
         if self.lit_for and isinstance(self.warmup, Steady):
             raise Refusal("`steady` and `lit_for` exclude each other", "seconds", at=("warmup",))
-        if self.lit_for and self.warmup is not None and len(self.lit_for) == len(self.lamps):
+        if self.lit_for and self.warmup is not None and len(self._partly) == len(self.lamps):
             raise Refusal("`warmup` has no effect: every lamp is on for a part of the exposure", at=("warmup",))
 
     def _demand_counts(self) -> None:
@@ -348,9 +354,12 @@ class LampStep(StepKeys):
         levels = [value for name, values in self.loops if name == "level" for value in values]
         for level in levels if self.level is None else (self.level,):
             vocabulary.demand_level(self.lamps, level)
-        shortest_s = min((seconds for _, seconds in self.camera_times), default=min(self.times))
+        own_s = [seconds for _, seconds in self.camera_times]
         for lamp, seconds in self.lit_for:
-            vocabulary.demand_timed(lamp, seconds, shortest_s)
+            if own_s:
+                vocabulary.demand_timed(lamp, seconds, max(own_s), min(own_s))
+            for exposure_s in () if own_s else self.times:
+                vocabulary.demand_timed(lamp, seconds, exposure_s, exposure_s)
         self._demand_rest(vocabulary)
         if self.camera_times:
             vocabulary.camera_seconds(self.camera_times, self.spectrographs, self.cameras)
@@ -362,7 +371,7 @@ class LampStep(StepKeys):
         """Check that a warm-up and one exposure fit between two rests."""
         if self.rest is None:
             return
-        lamps = [vocabulary.lamps[name] for name in self.lamps if name not in dict(self.lit_for)]
+        lamps = [vocabulary.lamps[name] for name in self.lamps if name not in self._partly]
         if not lamps:
             raise Refusal("`rest` has no effect: every lamp is on for a part of the exposure", at=("rest",))
         warmups_s = [lamp.warmup_s for lamp in lamps] if self.warmup is None else [self.warmup]

@@ -159,6 +159,19 @@ def test_lamps_for_a_part_of_the_exposure() -> None:
     assert frame.lit_for == (("Argon", 20.0), ("Neon", 3.0))
 
 
+def test_lamps_for_the_whole_exposure() -> None:
+    """Seconds of the exposure itself are the whole of it. The lamp is lit before, with its own warm-up."""
+    made = frames("""
+        steps:
+          - lamps: [ThAr, Neon, Argon]
+            exposure_time: 30
+            lit_for: {ThAr: 30, Neon: 10, Argon: 5}
+        """)
+    assert (made[0].lit_for, made[0].warmup_s) == ((("Neon", 10.0), ("Argon", 5.0)), (60.0, 0.0, 0.0))
+    made = frames("steps: [{lamps: [Neon], exposure_time: [10, 30], lit_for: {Neon: 10}}]")
+    assert [frame.lit_for for frame in made] == [(), (("Neon", 10.0),)]
+
+
 def test_headers_of_a_step() -> None:
     """Cards of the document are defaults. A step's own count, OBJECT too."""
     made = frames("""
@@ -280,7 +293,8 @@ BAD = [
     ("timed, with a warm-up", LAMP + "  lit_for: {ThAr: 2}", 4, "steps.0.lit_for.ThAr", ["warm-up of 60 s"]),
     ("timed, of another step", LAMP + "  lit_for: {Neon: 2}", 4, "steps.0.lit_for.Neon", ["not a lamp of this step"]),
     ("timed, unknown", LAMP + "  lit_for: {Noen: 2}", 4, "steps.0.lit_for.Noen", ["did you mean 'Neon'"]),
-    ("timed for too long", NEON + "  lit_for: {Neon: 2.8}", 4, "steps.0.lit_for.Neon", ["at most 2.5"]),
+    ("timed for too long", NEON + "  lit_for: {Neon: 2.8}", 4, "steps.0.lit_for.Neon",
+     ["at most 2.5, or 3 for the whole exposure"]),
     ("timed for too short", NEON.replace("Neon", "Argon") + "  lit_for: {Argon: 1}", 4, "steps.0.lit_for.Argon",
      ["minimum on-time of 2 s", "at least 2"]),
     ("timed as a text", NEON + "  lit_for: {Neon: 2s}", 4, "steps.0.lit_for.Neon", ["expected seconds as a number"]),
