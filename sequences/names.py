@@ -79,13 +79,19 @@ class Vocabulary:
 
     def spectrograph(self, name: str) -> tuple[str, ...]:
         """Return the cameras of a spectrograph. Raise Refusal if it is unknown."""
-        return self.site.cameras[resolve("spectrograph", name, {each.casefold(): each for each in self.site.cameras})]
+        known = {each.casefold(): each for each in self.site.cameras}
+        cameras = [camera for each in self.site.cameras.values() for camera in (*each, *self.site.camera_kinds)]
+        if name.casefold() not in known and name in cameras:
+            raise Refusal(f"{name} is a camera, not a spectrograph", f"cameras: [{name}]")
+        return self.site.cameras[resolve("spectrograph", name, known)]
 
     def cameras_called(self, name: str) -> tuple[str, ...]:
         """Return the cameras of a name: one (`b2`), or those of a kind at every spectrograph (`b`)."""
         every = {camera.casefold(): (camera,) for each in self.site.cameras.values() for camera in each}
         kinds = {kind.casefold(): cameras for kind, cameras in self.site.camera_kinds.items()}
         known = kinds | every
+        if name.casefold() not in known and name in self.site.cameras:
+            raise Refusal(f"{name} is a spectrograph, not a camera", f"spectrographs: [{name}]")
         if name.casefold() not in known:
             names = [*self.site.camera_kinds, *(camera for each in self.site.cameras.values() for camera in each)]
             raise Refusal(f"unknown camera {shown(name)}", listed(dict.fromkeys(names)), nearest(name, names))
@@ -164,8 +170,8 @@ class Vocabulary:
             )
         return found
 
-    def demand_level(self, lamps: tuple[str, ...], level: float) -> None:
-        """Check that every lamp can be dimmed to this level.
+    def demand_level(self, lamps: tuple[str, ...], level: float, at: tuple[str | int, ...]) -> None:
+        """Check that every lamp can be dimmed to this level, which is given `at` a place in the step.
 
         Raises:
             Refusal: one can't.
@@ -174,10 +180,10 @@ class Vocabulary:
             limits = self.lamps[lamp].level
             if limits is None:
                 said = f"{lamp} can't be dimmed"
-                raise Refusal(said, "no `level` here, or `level: [LEAST, MOST]` in the observatory", at=("level",))
+                raise Refusal(said, "no `level` here, or `level: [LEAST, MOST]` in the observatory", at=at)
             if not limits[0] <= level <= limits[1]:
                 said = f"{lamp} can't be dimmed to {level:g} percent"
-                raise Refusal(said, f"a number from {limits[0]:g} to {limits[1]:g}", at=("level",))
+                raise Refusal(said, f"a number from {limits[0]:g} to {limits[1]:g}", at=at)
 
     def demand_timed(self, lamp: str, seconds: float, exposure_s: float, shortest_s: float) -> None:
         """Check that a lamp can be on for a part of an exposure, or for the whole of it.

@@ -154,7 +154,9 @@ class _Compiler:
         self._fibre = options.start.fibre
         self._steps = options.start.fibre_steps or 0
         self._setup = Setups(observatory, options.start)
-        self.leases = Leases({lamp: unit.longest_on_s for lamp, unit in observatory.lamps.units.items()})
+        units = observatory.lamps.units.items()
+        rests_s = {lamp: unit.rest.after for lamp, unit in units if unit.rest}
+        self.leases = Leases({lamp: unit.longest_on_s for lamp, unit in units}, rests_s)
         self._burnt_s: dict[str, float] = {}
         self._warmed_s: dict[str, float] = {}
         self._levels: dict[str, float] = {}

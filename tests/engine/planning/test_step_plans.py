@@ -11,6 +11,7 @@ import yaml
 
 from safelight.devices import Observatory, load_observatory
 from safelight.engine import Options, Plan, ProofError, make_plan, prove, site_of
+from safelight.engine.errors import LampOnTooLong
 from safelight.engine.planning.promela import to_promela
 from safelight.sequences import SequenceError, load
 from safelight.states import Configure, Expose, LampOff, LampWarmup, StateGraph, TimedLamp, WaitDark
@@ -117,6 +118,15 @@ def test_a_duty_cycle_splits_a_long_series(where: str, tmp_path: Path) -> None:
     assert all(off - on <= 120.0 for on, off in lit)
     assert all(on - off > 39.9 for (_, off), (on, _) in pairwise(lit))
     assert len(plan.graph.exposures) == 10
+
+
+def test_one_exposure_must_fit_between_two_rests(tmp_path: Path) -> None:
+    """A single exposure that is longer than a lamp's duty cycle can't be split, and is refused with its line."""
+    observatory = cared_for(tmp_path, rest={"after": 120.0, "for": 40.0})
+    series = {"lamps": ["ThAr"], "exposure_time": [20, 300], "count": 2}
+    said = r"steps.0: ThAr would be on for 31\d s .*\(1 frame\), and its rest \(`after`\) is 120 s: not even one"
+    with pytest.raises(LampOnTooLong, match=said):
+        planned(observatory, {"name": "long", "steps": [series]})
 
 
 def test_a_lamp_is_not_lit_again_too_soon(tmp_path: Path) -> None:
