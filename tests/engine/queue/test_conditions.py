@@ -158,8 +158,8 @@ def test_a_request_waits_for_a_condition(url: str, weather: Weather, tmp_path: P
 @pytest.mark.parametrize(
     ("condition", "words"),
     [
-        ({}, "either `url` or `command`"),
-        ({"url": "http://x", "command": ["true"]}, "either `url` or `command`"),
+        ({}, "one of `url`, `command`, `alpaca` and `indi`"),
+        ({"url": "http://x", "command": ["true"]}, "one of `url`, `command`, `alpaca` and `indi`"),
         ({"url": "file:///etc/passwd"}, "is not a URL"),
         ({"url": "http://x", "colour": 3}, "unknown key"),
     ],
