@@ -1,4 +1,4 @@
-"""Conditions of a night, such as a closed dome: read before a request begins.
+"""Conditions of a night, such as a closed dome: read before a request begins, and while its run is running.
 
 They are interlocks for good frames, not for the safety of people. What can't be read is not met.
 """
@@ -42,6 +42,16 @@ class Conditions:
     models: Mapping[str, ConditionModel]
     clock_s: Callable[[], float] = boot_s
     _read: dict[str, tuple[float, str]] = field(default_factory=dict)
+
+    def lost(self, names: Iterable[str]) -> tuple[str, str]:
+        """Return what a running run has to do, `abort` or `pause`, and why. Nothing: all conditions are met."""
+        words = ("", "")
+        for name in names:
+            why = self.unmet([name])
+            aborts = name in self.models and self.models[name].abort
+            if why and (aborts or not words[0]):
+                words = ("abort" if aborts else "pause", why)
+        return words
 
     def unmet(self, names: Iterable[str]) -> str:
         """Return the first condition that is not met, with the reason, or nothing. Readings count for 10 s."""
