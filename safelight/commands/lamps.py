@@ -117,7 +117,7 @@ def on(
     tell(
         f"The guards (processes {watchers}) switch it off at {lit.until:%Y-%m-%d %H:%M:%S} UTC, "
         f"{brief((lit.until - wall_utc()).total_seconds())} from now;\n"
-        f"before that: `{CommandHints.at(source, home).lamps('off')} {lit.lamp}`"
+        f"before that: `{CommandHints.at(source, home).lamps('off', lit.lamp)}`"
     )
 
 

@@ -37,7 +37,7 @@ def test_killed_and_resumed(
     assert [(guard["run"], guard["doing"], list(guard["leases"])) for guard in watching] == [
         (name, "watching", ["Quartz"])
     ] * 2
-    assert 0 < watching[0]["leases"]["Quartz"] <= 7200 / 50
+    assert 0 < watching[0]["leases"]["Quartz"] <= 7200 / 20
     run.kill()
     assert all(until_gone(guard["pid"]) for guard in watching)
     assert list(guards(home)) == []
