@@ -238,7 +238,7 @@ class Worker:
 
     def _start(self, request: QueuedRequest, words: list[str]) -> None:
         place = self.place
-        told = ["--home", str(place.home.absolute()), "--journal", place.url, "--speed", place.speed]
+        told = ["--state-dir", str(place.home.absolute()), "--journal", place.url, "--speed", place.speed]
         self._folder(request).mkdir(parents=True, exist_ok=True)
         with self._log(request).open("ab") as log:
             self._processes[request.id] = subprocess.Popen(  # noqa: S603 - our own program

@@ -43,4 +43,4 @@ class ServerSettings:
     @property
     def whereabouts(self) -> list[str]:
         """Options with which a command finds state folder and journal."""
-        return ["--home", str(self.home), *(["--journal", self.journal] if self.journal else [])]
+        return ["--state-dir", str(self.home), *(["--journal", self.journal] if self.journal else [])]
