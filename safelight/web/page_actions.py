@@ -15,7 +15,8 @@ from safelight.engine.planning.frame_cards import require_distinct_cards
 from safelight.engine.planning.offers import offer_names, offers_of
 from safelight.engine.planning.plan import Plan, make_plan, site_of
 from safelight.engine.planning.request import Request, plan_of
-from safelight.engine.queue.requests import cancel
+from safelight.engine.queue.requests import QueuedRequest, add, cancel, move
+from safelight.engine.queue.schedules import pause_schedule
 from safelight.engine.records.database import Journal
 from safelight.engine.records.lock import running
 from safelight.engine.records.stop_requests import request_stop
@@ -166,13 +167,74 @@ class PageActions:
             RunRefused: there is no such request, or it has ended.
             JournalError: it can't be written.
         """
-        if not isinstance(request, int) or isinstance(request, bool) or not 0 < request < _LARGEST_NUMBER:
-            raise BadRequest("expected the number of a request")
+        number = _number(request)
         journal = self._journal()
         try:
-            return {"request": request, "was": cancel(journal, request, who)}
+            return {"request": number, "was": cancel(journal, number, who)}
         finally:
             journal.close()
+
+    def add(self, asked: Mapping[str, Any], who: str) -> dict[str, Any]:
+        """Check a sequence and add a request for it to the queue. With problems it is not added.
+
+        Raises:
+            BadRequest: as `check`, or a priority that is none.
+            JournalError: it can't be written.
+        """
+        checked = self.check(asked)
+        if not checked["ok"]:
+            return checked
+        priority = asked.get("priority", 0)
+        if not isinstance(priority, int) or isinstance(priority, bool) or abs(priority) >= _LARGEST_NUMBER:
+            raise BadRequest("expected a whole number as priority")
+        plan = self._plan(*self._subject(asked), asked)
+        given = {"overlap": ("no_overlap", False), "park_after": ("park", True), "point": ("no_point", False)}
+        request = QueuedRequest(
+            asked_by=who,
+            observatory=plan.observatory.name,
+            sequence=plan.document.name,
+            sequence_text=plan.document.text,
+            sequence_hash=plan.document.hash,
+            expected_s=plan.total_s,
+            priority=priority,
+            options={name: value for name, (key, value) in given.items() if asked.get(key)},
+        )
+        journal = Journal(self.place.url)
+        try:
+            return {**checked, "request": add(journal, request)}
+        finally:
+            journal.close()
+
+    def move(self, request: object, before: object) -> dict[str, Any]:
+        """Let a waiting request begin right before another one.
+
+        Raises:
+            RunRefused: one of both does not wait, or they are of different observatories.
+            JournalError: it can't be written.
+        """
+        number, other = _number(request), _number(before)
+        journal = self._journal()
+        try:
+            move(journal, number, before=other)
+        finally:
+            journal.close()
+        return {"request": number, "before": other}
+
+    def pause_schedule(self, name: object, paused: object) -> dict[str, Any]:
+        """Let a schedule make no requests, or again.
+
+        Raises:
+            RunRefused: there is none.
+            JournalError: it can't be written.
+        """
+        if not isinstance(name, str) or not isinstance(paused, bool):
+            raise BadRequest("expected the name of a schedule, and `paused` as true or false")
+        journal = self._journal()
+        try:
+            pause_schedule(journal, name, paused=paused)
+        finally:
+            journal.close()
+        return {"schedule": name, "paused": paused}
 
     def lamps_off(self, who: str) -> dict[str, Any]:
         """Switch every lamp off and read it back, as `safelight lamps off` does. Raises nothing.
@@ -183,32 +245,45 @@ class PageActions:
         answer: dict[str, Any] = {"lamps": {}}
         aborting = ThreadPoolExecutor(1)
         abort = aborting.submit(self._abort_all, who)
-        try:
-            name, lamps = asyncio.run(self._darken(heard))
-            answer["lamps"] = lamps
-            record_manual_switching(existing_journal(self.place.home, self.place.journal), name, "off", lamps, who)
-        except Exception as error:  # noqa: BLE001 - shown on the page, together with what else can be done
-            answer["error"] = str(error) or type(error).__name__
-        answer["ok"] = bool(answer["lamps"]) and all(state == "off" for state in answer["lamps"].values())
+        sources = self.place.observatories
+        with ThreadPoolExecutor(len(sources)) as threads:
+            darkened = list(threads.map(lambda source: self._darken_one(source, who, heard), sources))
+        for lamps, _ in darkened:
+            answer["lamps"] |= lamps
+        errors = [error for _, error in darkened if error]
+        if errors:
+            answer["error"] = "; ".join(errors)
+        answer["ok"] = all(lamps and set(lamps.values()) == {"off"} for lamps, _ in darkened)
         answer["heard"] = heard
         answer["aborted"], answer["abort_error"] = abort.result()
         aborting.shutdown(wait=False)
         return answer
 
-    async def _darken(self, heard: dict[str, str]) -> tuple[str, dict[str, Any]]:
-        place = self.place
-        async with open_bench(place.observatory, home=place.home, heard=heard.__setitem__) as bench:
+    def _darken_one(self, source: str, who: str, heard: dict[str, str]) -> tuple[dict[str, Any], str]:
+        """Switch off the lamps of one observatory. Return them as read back, and an error. Raises nothing."""
+        lamps: dict[str, Any] = {}
+        try:
+            name, lamps = asyncio.run(self._darken(source, heard))
+            if source != self.place.observatory:
+                lamps = {f"{name} {lamp}": seen for lamp, seen in lamps.items()}
+            record_manual_switching(existing_journal(self.place.home, self.place.journal), name, "off", lamps, who)
+        except Exception as error:  # noqa: BLE001 - shown on the page, together with what else can be done
+            return lamps, str(error) or type(error).__name__
+        return lamps, ""
+
+    async def _darken(self, source: str, heard: dict[str, str]) -> tuple[str, dict[str, Any]]:
+        async with open_bench(source, home=self.place.home, heard=heard.__setitem__) as bench:
             return bench.observatory.name, dict(await bench.darken())
 
     def _abort_all(self, who: str) -> tuple[list[str], str | None]:
         """Request that the run that holds these lamps aborts. Return its id, and an error."""
         try:
-            name = load_observatory(self.place.observatory).name
+            names = {load_observatory(source).name for source in self.place.observatories}
             journal = self._journal()
         except SafelightError:
             return [], None  # there never was a run here
         try:
-            owners = [owner for owner in running(journal) if owner.observatory == name]
+            owners = [owner for owner in running(journal) if owner.observatory in names]
             return [request_stop(journal, owner.run, "abort", who).run for owner in owners], None
         except SafelightError as error:
             return [], str(error)
@@ -235,3 +310,9 @@ def _name(run: object) -> str:
     if not isinstance(run, str) or not run:
         raise BadRequest("name the run")
     return run
+
+
+def _number(request: object) -> int:
+    if not isinstance(request, int) or isinstance(request, bool) or not 0 < request < _LARGEST_NUMBER:
+        raise BadRequest("expected the number of a request")
+    return request

@@ -18,6 +18,8 @@ class ServerSettings:
         observatory: a shipped name or the path of a document.
         journal: its URL; None: the SQLite file in the state folder.
         speed: speed of runs started from the page: 1, N times faster, `max`.
+        others: other observatories, as `observatory`, whose lamps and runs are shown next to it.
+        public_url: origin that a reverse proxy serves, such as `https://calib.example`; empty: none.
     """
 
     home: Path
@@ -25,6 +27,8 @@ class ServerSettings:
     observatory: str = "simulated"
     journal: str | None = None
     speed: str = "1"
+    others: tuple[str, ...] = ()
+    public_url: str = ""
 
     @property
     def url(self) -> str:
@@ -32,6 +36,11 @@ class ServerSettings:
         return self.journal or default_url(self.home)
 
     @property
+    def observatories(self) -> tuple[str, ...]:
+        """All observatories whose lamps are shown, and switched off together."""
+        return (self.observatory, *self.others)
+
+    @property
     def whereabouts(self) -> list[str]:
         """Options with which a command finds state folder and journal."""
-        return ["--home", str(self.home), *(["--journal", self.journal] if self.journal else [])]
+        return ["--state-dir", str(self.home), *(["--journal", self.journal] if self.journal else [])]

@@ -1,14 +1,14 @@
 """Server-sent events for a page.
 
 `tick` is sent every second and has everything that must be up to date: the server's time, the age of the readings of
-journal and lamps, the lamps themselves, and the running states. `runs`, `queue` and `run` are sent when they have
-changed. Every
-message is complete, so that a page that reconnects has missed nothing.
+journal and lamps, the lamps themselves, the running states, and the signs of life of hosts. `runs`, `queue`,
+`schedules` and `run` are sent when they have changed. Every message is complete, so that a page that reconnects has
+missed nothing.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +16,9 @@ from typing import Any
 from safelight.devices import Observatory
 from safelight.engine.clock import Clock, real_wait, wall_utc
 from safelight.engine.command_hints import CommandHints
+from safelight.engine.fleet.signs_of_life import LifeSign
 from safelight.web.journal_watch import JournalWatch, Sight
-from safelight.web.lamp_watch import LampReading, LampView, LampWatch
+from safelight.web.lamp_watch import LampView, LampWatch
 from safelight.web.launcher import Launcher
 from safelight.web.settings import ServerSettings
 
@@ -45,6 +46,7 @@ class Stream:
     clock: Clock
     journal: JournalWatch
     lamps: LampWatch
+    others: Sequence[LampWatch]
     launcher: Launcher
     boot: str
     by_hand: CommandHints
@@ -59,7 +61,8 @@ class Stream:
         self._loop = loop
         self.journal.told = self._stirred
         self.journal.start()
-        self.lamps.start()
+        for lamps in (self.lamps, *self.others):
+            lamps.start()
 
     def close(self) -> None:
         """Let every page go."""
@@ -70,10 +73,12 @@ class Stream:
         """Handle a reading of the journal. It is called in the watch's thread."""
         self.launcher.look()
         if before.lamp_mark != after.lamp_mark:
-            self.lamps.hurry()
+            for lamps in (self.lamps, *self.others):
+                lamps.hurry()
         changed = (
             before.runs is not after.runs
             or before.queue is not after.queue
+            or before.schedules is not after.schedules
             or before.accounts != after.accounts
             or before.error != after.error
         )
@@ -105,11 +110,12 @@ class Stream:
         finally:
             self.switching -= 1
 
-    async def follow(self, run: str | None) -> AsyncIterator[bytes]:
+    async def follow(self, run: str | None, allowed: Callable[[], bool] = lambda: True) -> AsyncIterator[bytes]:
         """Yield the messages for one page.
 
         Args:
             run: the shown run; None: the running one, or the newest.
+            allowed: returns whether the page may still read.
         """
         changed = asyncio.Event()
         self._waiting.add(changed)
@@ -118,7 +124,7 @@ class Stream:
             with self.journal.watching(run):
                 # The pause before a browser reconnects, ms.
                 yield b"retry: 1000\n\n"
-                while not self.closing:
+                while not self.closing and allowed():
                     sight = self.journal.sight
                     yield _message("tick", self.tick(sight))
                     for name, value in self._news(sight, run):
@@ -133,7 +139,11 @@ class Stream:
     def _news(self, sight: Sight, run: str | None) -> list[tuple[str, Any]]:
         shown = run or sight.present
         account = sight.accounts.get(shown) if shown else None
-        news: list[tuple[str, Any]] = [("runs", sight.runs), ("queue", sight.queue)]
+        news: list[tuple[str, Any]] = [
+            ("runs", sight.runs),
+            ("queue", sight.queue),
+            ("schedules", sight.schedules.shown),
+        ]
         return [*news, ("run", account.facts)] if account is not None else news
 
     def tick(self, sight: Sight) -> dict[str, Any]:
@@ -152,25 +162,39 @@ class Stream:
                 "limit_s": _JOURNAL_LIMIT_S,
                 "error": sight.error,
             },
-            "lamps": self._lamps(self.lamps.reading, now_s),
+            "lamps": _lamps(self.lamps, now_s),
+            "others": [{"name": one.observatory.name, "lamps": _lamps(one, now_s)} for one in self.others],
             "going": going,
             "present": sight.present,
             "switching": self.switching,
+            "hosts": [_host(one, now_s - (now_s if sight.at_s is None else sight.at_s)) for one in sight.hosts],
             "guards": [{name: guard.get(name) for name in ("pid", "run", "doing")} for guard in sight.guards],
             "notices": list(self.launcher.notices),
         }
 
-    def _lamps(self, reading: LampReading | None, now_s: float) -> dict[str, Any]:
-        if reading is None:
-            never = [{"name": name, "state": "unknown", "last": None} for name in self.observatory.lamps.units]
-            return {"age_s": None, "limit_s": self.lamps.limit_s, "error": None, "lamps": never}
-        return {
-            "age_s": round(now_s - reading.at_s, 2),
-            "time": reading.time.isoformat(timespec="milliseconds"),
-            "limit_s": self.lamps.limit_s,
-            "error": reading.error,
-            "lamps": [_lamp(name, seen) for name, seen in reading.lamps.items()],
-        }
+
+def _lamps(watch: LampWatch, now_s: float) -> dict[str, Any]:
+    reading = watch.reading
+    if reading is None:
+        never = [{"name": name, "state": "unknown", "last": None} for name in watch.observatory.lamps.units]
+        return {"age_s": None, "limit_s": watch.limit_s, "error": None, "lamps": never}
+    return {
+        "age_s": round(now_s - reading.at_s, 2),
+        "time": reading.time.isoformat(timespec="milliseconds"),
+        "limit_s": watch.limit_s,
+        "error": reading.error,
+        "lamps": [_lamp(name, seen) for name, seen in reading.lamps.items()],
+    }
+
+
+def _host(sign: LifeSign, more_s: float) -> dict[str, Any]:
+    return {
+        "host": sign.host,
+        "what": sign.what,
+        "observatory": sign.observatory,
+        "pid": sign.pid,
+        "age_s": round(sign.age_s + more_s, 1),
+    }
 
 
 def _lamp(name: str, seen: LampView) -> dict[str, Any]:
