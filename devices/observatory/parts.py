@@ -80,6 +80,8 @@ LONGEST_S = 86_400
 """One day, s. Anything longer is probably a mistake."""
 LONGEST_SILENCE_S = 60
 """Longest silence that a guard may accept, s. A longer one would be no protection."""
+LONGEST_TRY_S = 300
+"""Longest deadline of one command that switches a lamp off, s. It is not tried again before."""
 _LARGE = 1_000_000_000
 
 Seconds = Annotated[float, Field(ge=0, le=LONGEST_S, allow_inf_nan=False, strict=True)]

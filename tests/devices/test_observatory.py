@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -357,3 +358,28 @@ def test_default_fibre(edited: Edit, observatory: Observatory) -> None:
     assert "default_fibre" not in observatory.model_dump(mode="json")["fibsel"]
     with pytest.raises(ObservatoryError, match="P1-33"):
         load_observatory(edited("  steps_per_s:", "  default_fibre: P1-33\n  steps_per_s:"))
+
+
+@pytest.mark.parametrize(
+    ("part", "rules", "line"),
+    [
+        ("deadlines", {"kinds": {"safing": 0.05}}, "deadlines.kinds.safing: a lamp has 0.05 s to be switched off"),
+        (
+            "deadlines",
+            {"kinds": {"safing": {"factor": 0.0, "margin_s": 1e-9}}},
+            "deadlines.kinds.safing: a lamp has 1e-09",
+        ),
+        ("deadlines", {"factor": 0.0, "margin_s": 0.1}, "deadlines: a lamp has 0.1 s to be switched off"),
+        ("deadlines", {"kinds": {"safing": 301.0}}, "above 0.1 s, and at most 300 s"),
+        ("retries", {"kinds": {"safing": {"first_wait_s": 61.0, "longest_wait_s": 61.0}}}, "after up to 61 s"),
+        ("retries", {"default": {"longest_wait_s": 3600.0}}, "retries.default: a lamp that is not off"),
+    ],
+)
+def test_lamps_go_off_in_time(observatory: Observatory, tmp_path: Path, part: str, rules: Any, line: str) -> None:
+    """A deadline within which no lamp can be switched off, or a day between two tries, is refused, with its place."""
+    path = tmp_path / "short.yaml"
+    path.write_text(yaml.safe_dump(observatory.model_dump(mode="json") | {part: rules}, sort_keys=False))
+    with pytest.raises(ObservatoryError) as raised:
+        load_observatory(path)
+    assert line in str(raised.value)
+    assert "short.yaml:" in str(raised.value)
