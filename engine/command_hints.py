@@ -52,4 +52,4 @@ class CommandHints:
 
     @property
     def _home(self) -> list[str]:
-        return [] if self.home is None else ["--home", self.home]
+        return [] if self.home is None else ["--state-dir", self.home]

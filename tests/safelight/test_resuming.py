@@ -117,7 +117,7 @@ def test_the_end_names_the_next_step(inside: Inside, tmp_path: Path, faults: Cal
     failed = inside("run", "bias", *options, "--faults", path)
     assert failed.exit_code == 3
     name = next((tmp_path / "frames").iterdir()).name
-    assert f"`safelight resume {name} --home {tmp_path / 'there'} --journal {url}`" in failed.stderr
+    assert f"`safelight resume {name} --state-dir {tmp_path / 'there'} --journal {url}`" in failed.stderr
     assert json.loads(inside("runs", "--journal", url, "--json").stdout)["runs"][0]["run"] == name
     assert json.loads(inside("runs", "--json").stdout)["runs"] == []
     assert inside("resume", name, *options, "--verify").exit_code == 0

@@ -45,12 +45,14 @@ class Actor:
 
 
 @asynccontextmanager
-async def actor(node: RabbitNode, *replies: tuple[str, dict[str, Any]], deaf: bool = False) -> AsyncIterator[Actor]:
+async def actor(
+    node: RabbitNode, *replies: tuple[str, dict[str, Any]], deaf: bool = False, kind: type[Actor] = Actor
+) -> AsyncIterator[Actor]:
     """Yield an actor called `actor`. A deaf one has a queue and takes nothing from it."""
     connection = await aio_pika.connect(host="127.0.0.1", port=node.port)
     try:
         channel = await connection.channel()
-        someone = Actor(list(replies))
+        someone = kind(list(replies))
         someone.exchange = await channel.declare_exchange("sdss_exchange", "topic", auto_delete=True)
         someone.queue = await channel.declare_queue("actor_commands", exclusive=True)
         await someone.queue.bind(someone.exchange, "command.actor.#")
