@@ -61,6 +61,9 @@ class ConditionModel(Grown):
     below: float | None = Field(None, description="a number below this one is wanted, instead of `equals`")
     above: float | None = Field(None, description="a number above this one is wanted, instead of `equals`")
     timeout_s: Positive = Field(3.0, description="how long it may take to read it")
+    abort: bool = Field(
+        False, description="a run that requires it is aborted when it is lost, instead of paused after its frame"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -1,4 +1,4 @@
-"""Conditions of a night, such as a closed dome: read before a request begins.
+"""Conditions of a night, such as a closed dome: read before a request begins, and while its run is running.
 
 They are interlocks for good frames, not for the safety of people. What can't be read is not met.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from safelight.devices.conditions import read_condition
@@ -42,6 +43,16 @@ class Conditions:
     clock_s: Callable[[], float] = boot_s
     _read: dict[str, tuple[float, str]] = field(default_factory=dict)
 
+    def lost(self, names: Iterable[str]) -> tuple[str, str]:
+        """Return what a running run has to do, `abort` or `pause`, and why. Nothing: all conditions are met."""
+        words = ("", "")
+        for name in names:
+            why = self.unmet([name])
+            aborts = name in self.models and self.models[name].abort
+            if why and (aborts or not words[0]):
+                words = ("abort" if aborts else "pause", why)
+        return words
+
     def unmet(self, names: Iterable[str]) -> str:
         """Return the first condition that is not met, with the reason, or nothing. Readings count for 10 s."""
         for name in names:
@@ -65,6 +76,9 @@ def why_unmet(condition: ConditionModel) -> str:
     try:
         with urlopen(str(condition.url), timeout=condition.timeout_s) as answer:  # noqa: S310 - the document names it
             found = json.loads(answer.read(_LARGEST))
+    except HTTPError as error:
+        with error:
+            return f"{condition.url} can't be read: {_short(error)}"
     except (OSError, ValueError, HTTPException, RecursionError) as error:
         return f"{condition.url} can't be read: {_short(error)}"
     for part in filter(None, condition.key.split(".")):
