@@ -51,7 +51,7 @@ links:
 
 # The main job: LVM's normal calibrations on the embedded simulated observatory, 120 times faster than real.
 run: $(READY)
-	$(BIN)/safelight run normal --speed 120 --home .run/home --frames .run/frames
+	$(BIN)/safelight run normal --speed 120 --state-dir .run/home --frames .run/frames
 
 # Servers that some tests need (PostgreSQL, SPIN, ...) are installed first, where that is possible, and the actors that
 # are the tests' peers get an environment of their own.

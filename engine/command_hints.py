@@ -33,11 +33,11 @@ class CommandHints:
         where = None if home is None else Path(home).absolute()
         return cls(source_of(observatory), None if where is None or where == users_home().absolute() else str(where))
 
-    def lamps(self, verb: str) -> str:
-        """Return `safelight lamps off ...`."""
+    def lamps(self, verb: str, *names: str) -> str:
+        """Return `safelight lamps off ...`, for all lamps or for these."""
         plain = OBSERVATORY_VARIABLE not in os.environ and self.observatory == self._without_a_name()
         named = [] if plain else ["--observatory", self.observatory]
-        return shlex.join(["safelight", "lamps", verb, *named, *self._home])
+        return shlex.join(["safelight", "lamps", verb, *named, *self._home, *names])
 
     def guard_status(self) -> str:
         """Return `safelight guard status ...`."""
@@ -52,4 +52,4 @@ class CommandHints:
 
     @property
     def _home(self) -> list[str]:
-        return [] if self.home is None else ["--home", self.home]
+        return [] if self.home is None else ["--state-dir", self.home]

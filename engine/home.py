@@ -33,7 +33,7 @@ def file_url(path: Path) -> str:
 
 def found_with(home: Path | None, url: str | None) -> str:
     """Return the options with which another command finds the same journal. A password is not repeated."""
-    options = ["--home", str(home)] if home is not None else []
+    options = ["--state-dir", str(home)] if home is not None else []
     if url is not None:
         options += ["--journal", "URL" if urlsplit(url).password else url]
     return shlex.join(options)

@@ -16,6 +16,7 @@ class Broken:
         lamp: its name.
         on_s: time for which it would be on without a break, s.
         longest_s: its maximum on-time, s.
+        why: what the observatory document calls it.
         frames: the ids of the frames that are taken with it in this stretch.
         fitting: how many of them can be taken before its time is over.
     """
@@ -25,6 +26,7 @@ class Broken:
     longest_s: float
     frames: tuple[str, ...]
     fitting: int
+    why: str = "longest_on_s"
 
 
 @dataclass(slots=True)
@@ -38,10 +40,10 @@ def lease_words(broken: Broken) -> str:
     frames = counted(len(broken.frames), "frame")
     said = (
         f"{broken.lamp} would be on for {broken.on_s:.0f} s without a break ({frames}), "
-        f"and its longest_on_s is {broken.longest_s:g} s"
+        f"and its {broken.why} is {broken.longest_s:g} s"
     )
     if not broken.fitting:
-        return f"{said}: not even one of these frames fits; shorten the exposure or its warm-up, or raise longest_on_s"
+        return f"{said}: not even one of these frames fits; shorten the exposure or its warm-up, or raise {broken.why}"
     return (
         f"{said}: {broken.fitting} of these frames fit; put frames of another lamp after the first {broken.fitting}, "
         "or give the lamp a duty cycle (`rest`) or a longer longest_on_s in the observatory document"
@@ -53,11 +55,13 @@ class Leases:
 
     Args:
         longest_s: lamp -> its maximum on-time without a break, s.
+        rests_s: the same for lamps with a duty cycle, whose time is shorter.
     """
 
-    def __init__(self, longest_s: Mapping[str, float]) -> None:
+    def __init__(self, longest_s: Mapping[str, float], rests_s: Mapping[str, float] = {}) -> None:
         self.broken: list[Broken] = []
-        self._longest_s = longest_s
+        self._longest_s = {**longest_s, **{lamp: min(s, longest_s[lamp]) for lamp, s in rests_s.items()}}
+        self._resting = {lamp for lamp, s in rests_s.items() if s < longest_s[lamp]}
         self._stretches: dict[str, _Stretch] = {}
 
     def take(self, frame: str, lamps: tuple[str, ...], on_s: Mapping[str, float]) -> None:
@@ -71,4 +75,6 @@ class Leases:
         """Switch a lamp off, after the time for which it has been on, s."""
         stretch = self._stretches.pop(lamp, _Stretch())
         if on_s > self._longest_s[lamp]:
-            self.broken.append(Broken(lamp, on_s, self._longest_s[lamp], tuple(stretch.frames), stretch.fitting))
+            why = "rest (`after`)" if lamp in self._resting else "longest_on_s"
+            frames = tuple(stretch.frames)
+            self.broken.append(Broken(lamp, on_s, self._longest_s[lamp], frames, stretch.fitting, why))

@@ -51,7 +51,17 @@ def main() -> None:
         code = code or (0 if words and words[0] in _TELLING_CODE else output.INTERNAL)
     if moving:
         STOPS.ignore()
+        _leave_what_hangs(code)
     sys.exit(code)
+
+
+def _leave_what_hangs(code: int | str | None) -> None:
+    """End at once if a connection to lamps that are dark still hangs: the interpreter would wait for its thread."""
+    if "safelight.commands.conducting" in sys.modules and isinstance(code, int | None):
+        from safelight.commands.conducting import left_alone  # noqa: PLC0415
+
+        if left_alone():
+            os._exit(code or 0)
 
 
 if __name__ == "__main__":

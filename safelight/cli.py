@@ -28,6 +28,7 @@ from safelight.commands import (
     serve,
     show,
     tidy,
+    token,
     use,
     worker,
 )
@@ -94,6 +95,7 @@ app.command()(judge.judge)
 app.add_typer(quality.app, name="quality")
 app.add_typer(queue.app, name="queue", cls=Listed)
 app.add_typer(schedule.app, name="schedule", cls=Listed)
+app.add_typer(token.app, name="token", cls=Listed)
 app.command()(worker.worker)
 app.command()(use.use)
 app.command()(tidy.tidy)

@@ -102,6 +102,10 @@ def _title(text: str) -> str:
 Title = Annotated[Text, AfterValidator(_title)]
 
 
+_OWN_KEYS = {"bias": "biases", "dark": "darks"}
+"""Flavours of frames that no lamp has."""
+
+
 def _one_of(kind: str, names: tuple[str, ...]) -> BeforeValidator:
     """Return a validator that finds one of these names, ignoring case."""
     folded = {name.casefold(): name for name in names}
@@ -110,7 +114,9 @@ def _one_of(kind: str, names: tuple[str, ...]) -> BeforeValidator:
         if not isinstance(value, str):
             raise Refusal(allowed=listed(names))
         if value.casefold() not in folded:
-            raise Refusal(f"unknown {kind} {shown(value)}", listed(names), nearest(value, names))
+            own = _OWN_KEYS.get(value.casefold())
+            known = f"{listed(names)}; such frames have a key of their own, `{own}`" if own else listed(names)
+            raise Refusal(f"unknown {kind} {shown(value)}", known, nearest(value, names))
         return folded[value.casefold()]
 
     return BeforeValidator(find)
@@ -195,6 +201,8 @@ def _demand_compatible(names: tuple[str, ...], vocabulary: Vocabulary, flavour: 
 
 
 def _lamp_list_or_none(value: object) -> object:
+    if isinstance(value, str):
+        raise Refusal(f"expected the names of one or more lamps, in a list, got {shown(value)} (write [{value}])")
     if not isinstance(value, list | tuple):
         raise Refusal
     return value

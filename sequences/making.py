@@ -130,7 +130,7 @@ class Making:
         """Yield the `count` frames of a block for each exposure time (and fibre)."""
         names = [self.vocabulary.canonical("lamp", name) for name in block.lamps]
         lamps = [self.vocabulary.lamps[name] for name in sorted(names, key=self.vocabulary.rank.__getitem__)]
-        label = "+".join(lamp.name for lamp in lamps)
+        label = "+".join(lamp.short for lamp in lamps)
         warmup_s = tuple(warmup_of(block.warmup, lamp.warmup_s) for lamp in lamps)
         flavour = block.flavour or lamps[0].flavour
         setup = self.setup(tuple(lamp.name for lamp in lamps), flavour, {})

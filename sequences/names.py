@@ -79,13 +79,19 @@ class Vocabulary:
 
     def spectrograph(self, name: str) -> tuple[str, ...]:
         """Return the cameras of a spectrograph. Raise Refusal if it is unknown."""
-        return self.site.cameras[resolve("spectrograph", name, {each.casefold(): each for each in self.site.cameras})]
+        known = {each.casefold(): each for each in self.site.cameras}
+        cameras = [camera for each in self.site.cameras.values() for camera in (*each, *self.site.camera_kinds)]
+        if name.casefold() not in known and name in cameras:
+            raise Refusal(f"{name} is a camera, not a spectrograph", f"cameras: [{name}]")
+        return self.site.cameras[resolve("spectrograph", name, known)]
 
     def cameras_called(self, name: str) -> tuple[str, ...]:
         """Return the cameras of a name: one (`b2`), or those of a kind at every spectrograph (`b`)."""
         every = {camera.casefold(): (camera,) for each in self.site.cameras.values() for camera in each}
         kinds = {kind.casefold(): cameras for kind, cameras in self.site.camera_kinds.items()}
         known = kinds | every
+        if name.casefold() not in known and name in self.site.cameras:
+            raise Refusal(f"{name} is a spectrograph, not a camera", f"spectrographs: [{name}]")
         if name.casefold() not in known:
             names = [*self.site.camera_kinds, *(camera for each in self.site.cameras.values() for camera in each)]
             raise Refusal(f"unknown camera {shown(name)}", listed(dict.fromkeys(names)), nearest(name, names))
@@ -164,8 +170,8 @@ class Vocabulary:
             )
         return found
 
-    def demand_level(self, lamps: tuple[str, ...], level: float) -> None:
-        """Check that every lamp can be dimmed to this level.
+    def demand_level(self, lamps: tuple[str, ...], level: float, at: tuple[str | int, ...]) -> None:
+        """Check that every lamp can be dimmed to this level, which is given `at` a place in the step.
 
         Raises:
             Refusal: one can't.
@@ -174,17 +180,25 @@ class Vocabulary:
             limits = self.lamps[lamp].level
             if limits is None:
                 said = f"{lamp} can't be dimmed"
-                raise Refusal(said, "no `level` here, or `level: [LEAST, MOST]` in the observatory", at=("level",))
+                raise Refusal(said, "no `level` here, or `level: [LEAST, MOST]` in the observatory", at=at)
             if not limits[0] <= level <= limits[1]:
                 said = f"{lamp} can't be dimmed to {level:g} percent"
-                raise Refusal(said, f"a number from {limits[0]:g} to {limits[1]:g}", at=("level",))
+                raise Refusal(said, f"a number from {limits[0]:g} to {limits[1]:g}", at=at)
 
-    def demand_timed(self, lamp: str, seconds: float, exposure_s: float) -> None:
-        """Check that a lamp can be on for a part of an exposure.
+    def demand_timed(self, lamp: str, seconds: float, exposure_s: float, shortest_s: float) -> None:
+        """Check that a lamp can be on for a part of an exposure, or for the whole of it.
+
+        Args:
+            lamp: as the site spells it.
+            seconds: its time.
+            exposure_s: that of the exposure.
+            shortest_s: that of the camera with the shortest time.
 
         Raises:
             Refusal: it can't.
         """
+        if seconds == exposure_s:
+            return
         unit, at = self.lamps[lamp], ("lit_for", lamp)
         if unit.warmup_s:
             said = f"{lamp} has a warm-up of {unit.warmup_s:g} s, and a lamp that is lit during an exposure has none"
@@ -194,12 +208,13 @@ class Vocabulary:
         if seconds < unit.min_on_s:
             said = f"{lamp} has a minimum on-time of {unit.min_on_s:g} s"
             raise Refusal(said, f"at least {unit.min_on_s:g}", at=at)
-        most_s = exposure_s - self.site.switching_s
+        most_s = shortest_s - self.site.switching_s
         if seconds > most_s:
             said = (
-                f"{lamp} can't be on for {seconds:g} s of {exposure_s:g} s: switching takes {self.site.switching_s:g} s"
+                f"{lamp} can't be on for {seconds:g} s of {shortest_s:g} s: switching takes {self.site.switching_s:g} s"
             )
-            raise Refusal(said, f"at most {most_s:g}" if most_s > 0 else "a longer exposure", at=at)
+            least = f"at most {most_s:g}, or " if most_s > 0 else ""
+            raise Refusal(said, f"{least}{exposure_s:g} for the whole exposure", at=at)
 
     def required(self, lamps: tuple[str, ...], flavour: str) -> list[tuple[str, Mapping[str, str]]]:
         """Return the positions required by the lamps of a frame, its flavour, and darkness without a shutter."""

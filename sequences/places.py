@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
 
-from safelight.documents.errors import written
+from safelight.documents.errors import in_quotes, written
 from safelight.sequences.errors import Refusal
 from safelight.sequences.fields import LONGEST_S
 from safelight.sequences.names import Vocabulary, listed, nearest
@@ -34,7 +34,8 @@ def _setup(value: object, info: ValidationInfo) -> Pairs:
     for selector, position in given.items():
         name, place = selector, position
         if not isinstance(position, str):
-            raise Refusal(f"expected the name of a position, got {written(position)}", at=(selector,))
+            said = f"expected the name of a position, got {written(position)}{in_quotes(position)}"
+            raise Refusal(said, at=(selector,))
         if vocabulary:
             name = _known(lambda selector=selector: vocabulary.selector(selector), selector)
             place = _known(lambda name=name, place=place: vocabulary.place(name, place), selector)
@@ -109,7 +110,7 @@ def _several(name: str, values: object, known: tuple[str, ...], find: Any) -> tu
     found: list[str] = []
     for number, value in enumerate(values):
         if not isinstance(value, str):
-            raise Refusal(f"expected a name, got {written(value)}", at=(name, number))
+            raise Refusal(f"expected a name, got {written(value)}{in_quotes(value)}", at=(name, number))
         found.append(_known(lambda value=value: find(value), name, number))
     return tuple(found)
 

@@ -16,6 +16,7 @@ class LampDefaults:
         requires: selector -> the position that lets its light through.
         level: lowest and highest percent to which it can be dimmed; None if it can't.
         min_on_s: its minimum on-time, s.
+        label: stands for it in ids of frames and in OBJECT; None: its name.
     """
 
     name: str
@@ -24,6 +25,12 @@ class LampDefaults:
     requires: Mapping[str, str] = field(default_factory=dict)
     level: tuple[float, float] | None = None
     min_on_s: float = 0.0
+    label: str | None = None
+
+    @property
+    def short(self) -> str:
+        """What stands for it in ids of frames and in OBJECT."""
+        return self.label or self.name
 
 
 @dataclass(frozen=True, slots=True)

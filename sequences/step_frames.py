@@ -105,11 +105,12 @@ class StepMaking(Making):
         level = turn.get("level", step.level)
         times_s = step.camera_times
         own_s = self.vocabulary.camera_seconds(times_s, step.spectrographs, step.cameras) if times_s else {}
-        label = "+".join(lamp.name for lamp in lamps) or NO_LAMP
+        label = "+".join(lamp.short for lamp in lamps) or NO_LAMP
         times = (turn["exposure_time"],) if "exposure_time" in turn else step.times
         aim = aim_of(step.exposure_time)
         for exposure_s in times:
             kind = self.called(step, f"{label}-{time_in_words(exposure_s, aim)}")
+            timed = tuple((lamp, seconds) for lamp, seconds in step.lit_for if seconds != exposure_s)
             for fibre, path in self.where(step, turn, exposure_s, kind):
                 self.left_at = path.fibres[-1] if path else fibre
                 for _ in range(step.count):
@@ -118,7 +119,7 @@ class StepMaking(Making):
                         flavour=flavour,
                         exposure_s=exposure_s,
                         lamps=tuple(lamp.name for lamp in lamps),
-                        warmup_s=tuple(self.warmup_s(step, lamp) for lamp in lamps),
+                        warmup_s=tuple(self.warmup_s(step, lamp, dict(timed)) for lamp in lamps),
                         position=self.pointing(step, turn, self.position),
                         fibre=fibre,
                         sweep=path,
@@ -128,16 +129,16 @@ class StepMaking(Making):
                         cameras=self.vocabulary.chosen(step.spectrographs, step.cameras),
                         camera_s=tuple((name, each) for name, each in own_s.items() if each != exposure_s),
                         levels=tuple((lamp.name, level or lamp.level[1]) for lamp in lamps if lamp.level),
-                        lit_for=step.lit_for,
+                        lit_for=timed,
                         aim=aim,
                         until=until_of(step.warmup),
                         rest=step.rest,
                     )
 
     @staticmethod
-    def warmup_s(step: LampStep, lamp: LampDefaults) -> float:
+    def warmup_s(step: LampStep, lamp: LampDefaults, timed: Mapping[str, float]) -> float:
         """Return the warm-up of a lamp, s. A lamp that is on for a part of the exposure has none."""
-        if lamp.name in dict(step.lit_for):
+        if lamp.name in timed:
             return 0.0
         return warmup_of(step.warmup, lamp.warmup_s)
 

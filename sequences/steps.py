@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from safelight.sequences.errors import Refusal
+from safelight.sequences.errors import Refusal, shown
 from safelight.sequences.fields import (
     Cards,
     Count,
@@ -27,7 +27,7 @@ from safelight.sequences.fields import (
     PositionName,
     Seconds,
 )
-from safelight.sequences.names import Vocabulary, agreed, listed
+from safelight.sequences.names import Vocabulary, agreed, listed, nearest
 from safelight.sequences.parts import (
     Biases,
     Counts,
@@ -122,17 +122,25 @@ def _either(outer: StepKeys, inner: StepKeys, key: str) -> None:
 class _DarkerStep(StepKeys):
     """Step whose frames are taken with the shutter closed."""
 
-    def demand_dark(self, keys: StepKeys, flavour: str, vocabulary: Vocabulary | None) -> None:
+    def demand_dark(self, inner: StepKeys, flavour: str, vocabulary: Vocabulary | None) -> None:
         """Refuse loops without an effect in the dark, and set-ups that contradict the flavour's requirements.
+
+        Args:
+            inner: the keys inside `biases` or `darks`.
+            flavour: of its frames.
+            vocabulary: of the site, if it is known.
 
         Raises:
             Refusal: there is one.
         """
+        keys = _merged(self, inner)
+        at = tuple(kind for kind in ("biases", "darks") if kind in type(self).model_fields)
         for name, _ in keys.loops:
             if name in ("fibre", "level"):
-                raise Refusal(f"{name} has no effect: the shutter stays closed and no lamp is lit", at=("for", name))
+                said = f"{name} has no effect: the shutter stays closed and no lamp is lit"
+                raise Refusal(said, at=(*(at if inner.loops else ()), "for", name))
         if vocabulary:
-            _demand_agreement(keys, (), flavour, vocabulary)
+            _demand_agreement(keys, (), flavour, vocabulary, at if inner.setup or inner.loops else ())
 
 
 class BiasStep(_DarkerStep):
@@ -143,7 +151,7 @@ class BiasStep(_DarkerStep):
     @model_validator(mode="after")
     def _consistent(self, info: ValidationInfo) -> "BiasStep":
         _either(self, self.biases, "biases")
-        self.demand_dark(self.keys, "bias", info.context)
+        self.demand_dark(self.biases, "bias", info.context)
         if any(name == "exposure_time" for name, _ in self.keys.loops):
             raise Refusal("a bias has no exposure time", at=("for", "exposure_time"))
         return self
@@ -168,7 +176,7 @@ class DarkStep(_DarkerStep):
     @model_validator(mode="after")
     def _consistent(self, info: ValidationInfo) -> "DarkStep":
         _either(self, self.darks, "darks")
-        self.demand_dark(self.keys, "dark", info.context)
+        self.demand_dark(self.darks, "dark", info.context)
         _one_time(self.darks.exposure_time, self.keys.loops, ("darks",))
         return self
 
@@ -197,7 +205,9 @@ def _one_time(given: object, loops: tuple[tuple[str, Any], ...], at: tuple[str, 
         raise Refusal("`exposure_time` is missing", f"seconds, at most {86400}", at=at)
 
 
-def _demand_agreement(keys: StepKeys, lamps: tuple[str, ...], flavour: str, vocabulary: Vocabulary) -> None:
+def _demand_agreement(
+    keys: StepKeys, lamps: tuple[str, ...], flavour: str, vocabulary: Vocabulary, inside: tuple[str, ...] = ()
+) -> None:
     """Check that a step's set-up agrees with the requirements of its lamps and its flavour."""
     required = vocabulary.required(lamps, flavour)
     wishes: list[tuple[str, dict[str, str], tuple[str | int, ...]]]
@@ -209,7 +219,7 @@ def _demand_agreement(keys: StepKeys, lamps: tuple[str, ...], flavour: str, voca
         try:
             agreed(*required, (who, setup))
         except Refusal as refusal:
-            refusal.at = at
+            refusal.at = (*inside, *at)
             raise
 
 
@@ -258,7 +268,8 @@ class LampStep(StepKeys):
     )
     lit_for: Annotated[LampTimes, Given] = Field(
         (),
-        description="lamp -> seconds, for lamps without a warm-up that are on for a part of the exposure only",
+        description="lamp -> seconds, for lamps without a warm-up that are on for a part of the exposure only; the "
+        "seconds of the exposure itself are the whole of it, for any lamp",
         examples=[{"Argon": 20, "Neon": 3}],
     )
     rest: Annotated[Rest | None, Given] = Field(
@@ -316,6 +327,11 @@ class LampStep(StepKeys):
         if self.flavour is None:
             raise Refusal("`flavour` is missing: no lamp gives a default", "arc, flat or object", at=("flavour",))
 
+    @property
+    def _partly(self) -> set[str]:
+        """Lamps that are on for a part of each exposure. The seconds of an exposure are the whole of it."""
+        return {lamp for lamp, seconds in self.lit_for if seconds not in self.times}
+
     def _demand_timed(self) -> None:
         for lamp, _ in self.lit_for:
             if lamp not in self.lamps:
@@ -324,7 +340,7 @@ class LampStep(StepKeys):
             raise Refusal("`lit_for` and a sweep exclude each other", "two steps, or `mode: each`", at=("lit_for",))
         if self.lit_for and isinstance(self.warmup, Steady):
             raise Refusal("`steady` and `lit_for` exclude each other", "seconds", at=("warmup",))
-        if self.lit_for and self.warmup is not None and len(self.lit_for) == len(self.lamps):
+        if self.lit_for and self.warmup is not None and len(self._partly) == len(self.lamps):
             raise Refusal("`warmup` has no effect: every lamp is on for a part of the exposure", at=("warmup",))
 
     def _demand_counts(self) -> None:
@@ -345,12 +361,16 @@ class LampStep(StepKeys):
             said = f"these lamps have different flavours ({differing})"
             raise Refusal(said, "a `flavour` for the step", at=("lamps",))
         _demand_agreement(self, self.lamps, self.flavour or next(iter(flavours)), vocabulary)
-        levels = [value for name, values in self.loops if name == "level" for value in values]
-        for level in levels if self.level is None else (self.level,):
-            vocabulary.demand_level(self.lamps, level)
-        shortest_s = min((seconds for _, seconds in self.camera_times), default=min(self.times))
+        if self.level is not None:
+            vocabulary.demand_level(self.lamps, self.level, ("level",))
+        for number, level in enumerate(next((values for name, values in self.loops if name == "level"), ())):
+            vocabulary.demand_level(self.lamps, level, ("for", "level", number))
+        own_s = [seconds for _, seconds in self.camera_times]
         for lamp, seconds in self.lit_for:
-            vocabulary.demand_timed(lamp, seconds, shortest_s)
+            if own_s:
+                vocabulary.demand_timed(lamp, seconds, max(own_s), min(own_s))
+            for exposure_s in () if own_s else self.times:
+                vocabulary.demand_timed(lamp, seconds, exposure_s, exposure_s)
         self._demand_rest(vocabulary)
         if self.camera_times:
             vocabulary.camera_seconds(self.camera_times, self.spectrographs, self.cameras)
@@ -362,7 +382,7 @@ class LampStep(StepKeys):
         """Check that a warm-up and one exposure fit between two rests."""
         if self.rest is None:
             return
-        lamps = [vocabulary.lamps[name] for name in self.lamps if name not in dict(self.lit_for)]
+        lamps = [vocabulary.lamps[name] for name in self.lamps if name not in self._partly]
         if not lamps:
             raise Refusal("`rest` has no effect: every lamp is on for a part of the exposure", at=("rest",))
         warmups_s = [lamp.warmup_s for lamp in lamps] if self.warmup is None else [self.warmup]
@@ -429,8 +449,8 @@ class IncludeStep(Part):
         raise Refusal("an `include` is read with a document, not with a bare specification")
 
 
-def _one_kind(value: object) -> object:
-    """Check that a step is of one kind."""
+def _one_kind(value: object, info: ValidationInfo) -> object:
+    """Check that a step is of one kind, and that selectors are in its `setup`."""
     if not isinstance(value, Mapping):
         raise Refusal(allowed=f"a mapping with one of {', '.join(_KINDS)}")
     kinds = [key for key in _KINDS if key in value]
@@ -441,8 +461,22 @@ def _one_kind(value: object) -> object:
         raise Refusal(f"expected one kind of step, got {' and '.join(kinds)}", "two steps", at=(kinds[1],))
     if not kinds:
         known = f"a step with one of {', '.join(_KINDS)}"
-        raise Refusal("a step without a kind", known)
+        other = (nearest(str(key), _KINDS) for key in value if key not in LampStep.model_fields)
+        raise Refusal("a step without a kind", known, next(filter(None, other), None))
+    if info.context:
+        _demand_no_selector(value, info.context)
     return value
+
+
+def _demand_no_selector(step: Mapping[Any, Any], vocabulary: Vocabulary) -> None:
+    selectors = {name.casefold(): name for name in vocabulary.site.selectors}
+    inner = [(kind, step[kind]) for kind in ("biases", "darks") if isinstance(step.get(kind), Mapping)]
+    for at, keys in [((), step), *(((kind,), keys) for kind, keys in inner)]:
+        for key, position in keys.items():
+            name = selectors.get(str(key).casefold())
+            if name is not None and key not in LampStep.model_fields and key not in _KINDS:
+                said = f"{name} is a selector, and selectors have a key of their own"
+                raise Refusal(said, f"setup: {{{name}: {shown(position)}}}", at=(*at, key))
 
 
 def _kind(value: object) -> str:

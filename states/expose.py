@@ -147,8 +147,6 @@ class Expose:
         """Check the lamps at intervals. Return, in words, a fault that is seen twice, which spoils the exposure.
 
         A switch that does not answer proves nothing. The check at the end decides.
-
-        A switch that does not answer proves nothing, and the look at the end decides.
         """
         while True:
             await instrument.clock.sleep(instrument.lamp_watch_s)

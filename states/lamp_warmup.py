@@ -43,10 +43,11 @@ _HELD = 0.25
 
 async def light(lamp: str, instrument: Instrument) -> None:
     """Ask the guards, then command one lamp on and note when it was acknowledged."""
-    instrument.put_out.pop(lamp, None)
     instrument.unsteady.pop(lamp, None)
     instrument.steady_s.pop(lamp, None)
     await instrument.before_lamp_on(lamp, instrument.longest_on_s[lamp])
+    # Until now the guards may have reported that they have switched it off.
+    instrument.put_out.pop(lamp, None)
     instrument.doubtful.add(lamp)
     await instrument.devices.lamps.on(lamp)
     instrument.doubtful.discard(lamp)

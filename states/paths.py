@@ -21,6 +21,8 @@ _GRACE_S = 1.0
 _LET_GO_S = 0.05
 """Time in which a cancelled command may end, s of wall time. Then it is abandoned."""
 _NAMES = ("", " by the second path")
+_SOON_S = 1.0
+"""Time after which a slower path is announced, observatory seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class LampPaths:
         try_s: deadline of a single command or read-back, s.
         grace_s: how long slower paths are waited for once one has confirmed, s.
         tell: called with the lamp and what was done or read.
+        early: called with a lamp that one path reads as off while a slower one is still waited for.
     """
 
     paths: tuple[Lamps, ...]
@@ -53,6 +56,7 @@ class LampPaths:
     try_s: float
     grace_s: float = _GRACE_S
     tell: Callable[[str, str], None] = lambda lamp, words: None  # noqa: ARG005
+    early: Callable[[str], None] = lambda lamp: None  # noqa: ARG005
 
     @classmethod
     def of(cls, devices: Devices, clock: Timekeeper, try_s: float) -> "LampPaths":
@@ -121,7 +125,7 @@ class LampPaths:
             [self._read(path, failures, name) for path, name in zip(self.paths, _NAMES, strict=False)]
         ) as reads:
             await self._until(reads, tells)
-            await self._bounded_wait(reads, self.grace_s if grace_s is None else grace_s)
+            await self._wait_for_slower(reads, lamps, self.grace_s if grace_s is None else grace_s)
             answers = [read.result() for read in reads if read.done() and not read.cancelled()]
         found = {name: _together([answer.get(name, "unknown") for answer in answers]) for name in lamps}
         for name, state in found.items():
@@ -132,6 +136,19 @@ class LampPaths:
                 for words in failures or _disagreement(name, answers):
                     self._say(lamp or name, words)
         return found
+
+    async def _wait_for_slower(self, reads: list[Task], lamps: Collection[str], grace_s: float) -> None:
+        """Wait for the paths that have not answered, and announce the lamps that are read as off until then."""
+        soon_s = min(_SOON_S, grace_s)
+        await self._bounded_wait(reads, soon_s)
+        if _done(reads) or soon_s == grace_s:
+            return
+        answers = [read.result() for read in reads if _ended(read)]
+        for lamp in lamps:
+            if _together([answer.get(lamp, "unknown") for answer in answers]) == "off":
+                with suppress(Exception):
+                    self.early(lamp)
+        await self._bounded_wait(reads, grace_s - soon_s)
 
     async def _read(self, path: Lamps, failures: list[str], name: str) -> Mapping[str, LampState]:
         try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.warm_commands import WarmCommands
@@ -23,6 +24,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Thousands of tests and their modules stay for as long as the process does: look through them seldom.
 gc.set_threshold(50_000, 20, 100)
+
+# The same examples every time: a test that fails only sometimes is no help to anybody. How long an example takes says
+# nothing on a machine that has other work.
+settings.register_profile(
+    "steady", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 _ACTORS = "tests/devices/clu/"
 _FIRST = (

@@ -63,7 +63,7 @@ class FoundDevice:
     properties: tuple[tuple[str, Any], ...] = ()
 
 
-async def inventory(where: str, clock: Timekeeper, deadline_s: float = 5.0) -> tuple[FoundDevice, ...]:
+async def inventory(where: str, clock: Timekeeper, deadline_s: float = 20.0) -> tuple[FoundDevice, ...]:
     """Ask a server for everything that it has.
 
     Each device is connected, because many say nothing before. Nothing is switched and nothing moves.

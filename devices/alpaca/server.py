@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
 __all__ = ["NOT_IMPLEMENTED", "AlpacaDevice", "AlpacaServer", "Kind", "Refused"]
 
-Kind = Literal["switch", "covercalibrator", "camera", "telescope", "filterwheel", "safetymonitor", "dome"]
+Kind = Literal[
+    "switch",
+    "covercalibrator",
+    "camera",
+    "telescope",
+    "filterwheel",
+    "safetymonitor",
+    "dome",
+    "observingconditions",
+]
 
 NOT_IMPLEMENTED = 0x400
 _NOT_CONNECTED = 0x407

@@ -98,6 +98,7 @@ class Controller:
         words = (f"--{order.flavour}", "--no-readout", "-s", number, "--", f"{order.exposure_s:.3f}")
         began = self.clock.now()
         due = began + self.model.lead_s + self.model.tail_s + _SETTLING_S
+        seen: set[Activity] = set()
         self.overheard.seen.clear()
         async with self.link.sent(self.detector, "expose", *words, device=self.device, expires=True) as pending:
             while not pending.ended.done():
@@ -105,7 +106,7 @@ class Controller:
                     async with self.clock.timeout(due - self.clock.now()):
                         await pending.answer()
                 if not pending.ended.done():
-                    await self._watch(order, began, pending)
+                    await self._watch(order, began, seen, pending)
                 due = self.clock.now() + self.look_every_s
             await pending.answer()
         ended = self.clock.utc()
@@ -117,16 +118,23 @@ class Controller:
             raise DeviceFailed(f"{closed}, after the exposure", device=self.device, verb="expose")
         return ended
 
-    async def _watch(self, order: ExposureOrder, began: float, pending: Pending) -> None:
-        """Check the exposure. A fault counts only if a second check confirms it."""
-        if await self._wrong(order, began) is None:
+    async def _watch(self, order: ExposureOrder, began: float, seen: set[Activity], pending: Pending) -> None:
+        """Check the exposure. A fault counts only if a second check confirms it.
+
+        Args:
+            order: the exposure.
+            began: `clock.now()` of its command.
+            seen: what the detector has been doing since, as far as it was read.
+            pending: the command.
+        """
+        if await self._wrong(order, began, seen) is None:
             return
         await self.clock.sleep(_SETTLING_S)
-        wrong = await self._wrong(order, began)
+        wrong = await self._wrong(order, began, seen)
         if wrong is not None and not pending.ended.done():
             raise DeviceFailed(wrong, device=self.device, verb="expose")
 
-    async def _wrong(self, order: ExposureOrder, began: float) -> str | None:
+    async def _wrong(self, order: ExposureOrder, began: float, seen: set[Activity]) -> str | None:
         """Return, in words, what is wrong with the running integration or its shutter, or None."""
         try:
             activity = await self._detector()
@@ -136,14 +144,23 @@ class Controller:
             raise DeviceUnknown(
                 f"does not answer any more while it integrates: {error.reason}", device=self.device, verb="expose"
             ) from error
+        if activity == "idle" and "integrating" not in seen:
+            return self._not_begun(began)
+        seen.add(activity)
         if activity in {"idle", "error"}:
             return f"does not integrate any more: it is {activity}"
         wanted: Shutter = "open" if order.opens_shutter else "closed"
-        seen = await self.shutter()
+        shutter = await self.shutter()
         # Only a check that ended before the shutter may close again proves anything.
-        if seen == wanted or (order.opens_shutter and self.clock.now() - began > order.exposure_s - _SETTLING_S):
+        if shutter == wanted or (order.opens_shutter and self.clock.now() - began > order.exposure_s - _SETTLING_S):
             return await self.doors.closed() if order.opens_shutter else None
-        return f"its shutter is {seen} while it integrates, and should be {wanted}"
+        return f"its shutter is {shutter} while it integrates, and should be {wanted}"
+
+    def _not_begun(self, began: float) -> str | None:
+        """Return, in words, that the integration has not begun, or None while the actor may just be slow to begin."""
+        waited_s = self.clock.now() - began
+        longest_s = self.model.lead_s + self.model.tail_s + self.link.broker.deadline_s
+        return None if waited_s < longest_s else f"has not begun to integrate after {waited_s:.0f} s: it is idle"
 
     async def read(self, header: Mapping[str, object]) -> None:
         """Read out and write. Return when the files are written.

@@ -7,6 +7,7 @@ import re
 from contextlib import suppress
 from math import isfinite
 from typing import TYPE_CHECKING
+from unicodedata import combining, normalize
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -18,6 +19,7 @@ __all__ = [
     "lamp_keyword",
     "level_keyword",
     "number_card",
+    "plain_letters",
     "pointing_keywords",
     "text_cards",
     "timed_keyword",
@@ -34,7 +36,12 @@ LONGEST_KEYWORD = 8
 
 def lamp_keyword(lamp: str) -> str:
     """Return the default keyword of a lamp: its name in capitals, cut to eight characters."""
-    return re.sub("[^A-Z0-9_-]", "_", lamp.upper())[:LONGEST_KEYWORD]
+    return re.sub("[^A-Z0-9_-]", "_", plain_letters(lamp).upper())[:LONGEST_KEYWORD]
+
+
+def plain_letters(text: str) -> str:
+    """Return a text without accents and the like: `Néon` becomes `Neon`."""
+    return "".join(letter for letter in normalize("NFKD", text) if not combining(letter))
 
 
 def warm_keyword(keyword: str) -> str:

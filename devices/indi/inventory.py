@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,10 @@ async def _described(line: IndiLine, name: str, clock: Timekeeper, asker: Asker)
 async def _everything(line: IndiLine, device: str, clock: Timekeeper, asker: Asker) -> tuple[Vector, ...]:
     """Return all vectors once the server has fallen silent."""
     await line.tell(get_properties(device), asker)
+    if line.known(device, "CONNECTION") is not None:
+        with suppress(DeviceError):
+            # A driver answers in order: with this answer it has said everything that it has now.
+            await line.read(device, "CONNECTION", asker)
     end = clock.now() + _LONGEST_S
     while clock.now() < end:
         before = line.serial

@@ -140,7 +140,9 @@ class IndiLamps:
         found: dict[str, LampState] = {}
         for lamp, one in lamps.items():
             vector = vectors[one.property]
-            trouble = self._line.error_of(name, vector.good_serial) is not None
+            # What never asks its hardware reports a command that failed as done, right after the error.
+            proven = vector.good_serial if one.read_back == "hardware" else vector.clean_serial
+            trouble = self._line.error_of(name, proven) is not None
             found[lamp] = believed(vector, one, trouble=trouble)
         return found
 

@@ -3,6 +3,9 @@
 Source: INDI protocol 1.7. TCP only: over a Unix socket images come as descriptors. The connection is opened at the
 first question, and again after it was lost. A question that is not answered closes it. So no late answer is taken for
 that of the next one.
+
+A server passes messages of a device, its errors among them, only to clients that have asked for all of that device. So
+the first question to a device is preceded by one for all of it.
 """
 
 from __future__ import annotations
@@ -62,6 +65,7 @@ class IndiLine:
         self._vectors: dict[tuple[str, str], Vector] = {}
         self._errors: dict[str, tuple[int, str]] = {}
         self._serial = 0
+        self._heeded: set[str] = set()
         self._listeners: list[tuple[str, Callable[[Vector | Blob | None], None]]] = []
 
     # ---- what is known
@@ -101,7 +105,8 @@ class IndiLine:
             await self._open(asker)
             before = self._serial
             # A label says nothing to a server: everything of the device is asked for.
-            await self._write(get_properties(device, "" if name.startswith("label:") else name), asker)
+            named = "" if name.startswith("label:") else name
+            await self._write(self._heed(device) + get_properties(device, named), asker)
             return await self._heard(device, name, lambda vector: vector.serial > before, asker)
 
     async def write(
@@ -116,7 +121,7 @@ class IndiLine:
             await self._open(asker)
             before = self._serial
             command = new_vector(vector.kind, vector.device, vector.name, values)
-            await self._write(command + get_properties(vector.device, vector.name), asker)
+            await self._write(self._heed(vector.device) + command + get_properties(vector.device, vector.name), asker)
 
             def ended(heard: Vector) -> bool:
                 error = self.error_of(vector.device, before)
@@ -182,8 +187,16 @@ class IndiLine:
             reading.cancel()
             await asyncio.wait([reading])
         self._vectors.clear()
+        self._heeded.clear()
 
     # ---- inside
+
+    def _heed(self, device: str) -> str:
+        """Return the question by which the server passes messages of a device to this connection, or nothing."""
+        if device in self._heeded:
+            return ""
+        self._heeded.add(device)
+        return get_properties(device)
 
     @asynccontextmanager
     async def _asked(self, asker: Asker, what: str) -> AsyncIterator[None]:
@@ -279,7 +292,9 @@ class IndiLine:
             for blob in blobs_in(node):
                 self._pass_on(device, blob)
         elif node.tag.startswith("set") and (device, name) in self._vectors:
-            self._vectors[device, name] = changed(self._vectors[device, name], node, self._serial)
+            before = self._vectors[device, name]
+            troubled = self.error_of(device, before.report_serial) is not None
+            self._vectors[device, name] = changed(before, node, self._serial, troubled=troubled)
             self._pass_on(device, self._vectors[device, name])
         self._wake()
 

@@ -44,6 +44,8 @@ class Vector:
         least: element -> least value of a number.
         serial: rises with everything that the server says of it.
         good_serial: the same when the driver last reported it without trouble. To repeat it on request is no report.
+        report_serial: the same when the driver last reported it.
+        clean_serial: the same when the driver last reported it, and no error of the device came with it.
         most: element -> largest value of a number.
     """
 
@@ -58,6 +60,8 @@ class Vector:
     least: Mapping[str, float]
     serial: int = 0
     good_serial: int = 0
+    report_serial: int = 0
+    clean_serial: int = 0
     most: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -126,18 +130,37 @@ def defined(node: Node, serial: int, before: Vector | None) -> Vector | None:
         least={child.get("name", ""): number for child in node if (number := _number(child.get("min"))) is not None},
         serial=serial,
         good_serial=serial if before is None else before.good_serial,
+        report_serial=serial if before is None else before.report_serial,
+        clean_serial=serial if before is None else before.clean_serial,
         most={child.get("name", ""): number for child in node if (number := _number(child.get("max"))) is not None},
     )
 
 
-def changed(vector: Vector, node: Node, serial: int) -> Vector:
-    """Return a vector after a `set...Vector`."""
+def changed(vector: Vector, node: Node, serial: int, *, troubled: bool = False) -> Vector:
+    """Return a vector after a `set...Vector`.
+
+    Args:
+        vector: as it was known.
+        node: the message.
+        serial: its number.
+        troubled: whether the device has reported an error since the vector's last report. Drivers that never ask their
+            hardware report a command that failed as done, right after the error.
+    """
     said = {child.get("name", ""): (child.text or "").strip() for child in node}
     values = {name: said.get(name, value) for name, value in vector.values.items()}
     state = node.get("state") or vector.state
     good = state in {"Ok", "Idle"} and ERROR not in node.get("message", "")
     good_serial = serial if good else vector.good_serial
-    return replace(vector, values=values, state=state, serial=serial, good_serial=good_serial)
+    clean_serial = serial if good and not troubled else vector.clean_serial
+    return replace(
+        vector,
+        values=values,
+        state=state,
+        serial=serial,
+        good_serial=good_serial,
+        report_serial=serial,
+        clean_serial=clean_serial,
+    )
 
 
 def get_properties(device: str = "", name: str = "") -> str:

@@ -29,6 +29,7 @@ from safelight.devices.observatory.parts import (
     LampsModel,
     Name,
     Options,
+    PlaceName,
     Retries,
     RetryPolicy,
     SecondPath,
@@ -77,13 +78,13 @@ class Observatory(Grown):
     name: Name = Field(description="its name; only one run at a time is possible for each name in a journal")
     description: str = Field("", description="for people")
     telescopes: TelescopesModel | None = Field(None, description="left out where there are none")
-    positions: dict[Name, dict[Name, Direction]] = Field(
+    positions: dict[PlaceName, dict[Name, Direction]] = Field(
         {}, description="named position -> telescope -> where it looks; each position names every telescope"
     )
-    default_position: Name = Field(
+    default_position: PlaceName = Field(
         "calibration", description="where lamp frames point, where a sequence does not say otherwise"
     )
-    park_position: Name = Field("park", description="where telescopes are parked")
+    park_position: PlaceName = Field("park", description="where telescopes are parked")
     lamps: LampsModel = Field(description="the lamps on their switch")
     spectrographs: SpectrographsModel = Field(description="all spectrographs, exposed together")
     fibsel: FibselModel | None = Field(None, description="the fibre mask; left out if there is none")

@@ -25,6 +25,7 @@ from pydantic import (
 
 from safelight.devices.files.cards import lamp_keyword
 from safelight.devices.observatory.cameras import camera_names
+from safelight.devices.observatory.labels import plain_label
 from safelight.devices.observatory.quality import QualityModel
 from safelight.documents.errors import Refusal
 from safelight.documents.expectations import EXPECTED
@@ -93,19 +94,9 @@ Steps = Annotated[int, Field(ge=-_LARGE, le=_LARGE, strict=True)]
 _LETTERS = "1 to 40 letters, digits, `_`, `+` and `-`, of which the first is a letter or a digit"
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_+-]*$"
 _CAMERAS = f"a list (at least one, each a name of {_LETTERS})"
-_OUTLETS = "an outlet that is called otherwise goes into the driver's option `outlets`, under the lamp's name"
 Name = Annotated[
     str,
     Field(min_length=1, max_length=40, pattern=_NAME, json_schema_extra={EXPECTED: f"a name of {_LETTERS}"}),
-]
-LampName = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=40,
-        pattern=_NAME,
-        json_schema_extra={EXPECTED: f"a name of {_LETTERS} ({_OUTLETS})"},
-    ),
 ]
 _KEYWORD = {EXPECTED: "a FITS keyword of 1 to 8 of A-Z, 0-9, `_` and `-`"}
 Keyword = Annotated[str, Field(pattern=r"^[A-Z0-9_-]{1,8}$", json_schema_extra=_KEYWORD)]
@@ -125,7 +116,7 @@ PlaceName = Annotated[
     Field(min_length=1, max_length=60, strict=True, json_schema_extra={EXPECTED: f"a name of {_PRINTABLE}"}),
     AfterValidator(_printable),
 ]
-"""Name of a selector's position."""
+"""Name of a lamp, of a fibre, or of a position of selectors or telescopes."""
 Setup = dict[Name, PlaceName]
 """Selector -> named position."""
 
@@ -207,7 +198,7 @@ class LampModel(Grown):
     """One lamp. `longest_on_s` is its maximum on-time."""
 
     later: ClassVar[frozenset[str]] = frozenset(
-        {"requires", "level", "level_s", "rest", "restrike_s", "min_on_s", "warm_behind_shutter"}
+        {"requires", "level", "level_s", "rest", "restrike_s", "min_on_s", "warm_behind_shutter", "label"}
     )
 
     warmup_s: Seconds = Field(description="its warm-up where a sequence gives none")
@@ -217,6 +208,11 @@ class LampModel(Grown):
         "switch it off after it"
     )
     keyword: Keyword | None = Field(None, description="its FITS keyword; without one its name in capitals")
+    label: Name | None = Field(
+        None,
+        description="stands for it in ids of frames, in OBJECT and in names of files; without one its name, with `_` "
+        "for blanks, brackets and the like",
+    )
     requires: Setup = Field(
         {}, description="selector -> the position without which the lamp's light does not reach the spectrographs"
     )
@@ -279,7 +275,7 @@ class LampsModel(Grown):
     later: ClassVar[frozenset[str]] = frozenset({"exclusive", "read_back", "monitor"})
 
     driver: str = Field("simulated", description=_DRIVER)
-    units: Annotated[dict[LampName, LampModel], Field(min_length=1)] = Field(
+    units: Annotated[dict[PlaceName, LampModel], Field(min_length=1)] = Field(
         description="lamp -> what there is to know of it; names match without regard to case"
     )
     on_s: Seconds = Field(description="from the command until the lamp shines")
@@ -301,7 +297,7 @@ class LampsModel(Grown):
     monitor: LampMonitorModel | None = Field(
         None, description="a photodiode, for warm-ups that end when the light is steady"
     )
-    exclusive: tuple[Annotated[tuple[Name, ...], Field(min_length=2)], ...] = Field(
+    exclusive: tuple[Annotated[tuple[PlaceName, ...], Field(min_length=2)], ...] = Field(
         (), description="groups of lamps of which the hardware can light one at a time, `[[FLAT, ThAr]]`"
     )
     read_back: Literal["hardware", "memory"] = Field(
@@ -311,6 +307,10 @@ class LampsModel(Grown):
     def keyword(self, lamp: str) -> str:
         """Return the FITS keyword of a lamp: its name in capitals unless the document gives one."""
         return self.units[lamp].keyword or lamp_keyword(lamp)
+
+    def label(self, lamp: str) -> str:
+        """Return what stands for a lamp in ids of frames, in OBJECT, and in names of files."""
+        return self.units[lamp].label or plain_label(lamp)
 
     @model_validator(mode="after")
     def _grouped(self) -> Self:
@@ -350,6 +350,16 @@ class LampsModel(Grown):
             if other != name:
                 said = f"the lamps {other} and {name} have the same FITS keyword, {self.keyword(name)}"
                 raise Refusal(said, "a `keyword` of its own for one of them", at=("units", name))
+        labelled: dict[str, str] = {}
+        for name in self.units:
+            label = self.label(name)
+            if not label:
+                said = f"the name {name!r} has no letter or digit for ids and file names"
+                raise Refusal(said, f"a `label` for it: {_LETTERS}", at=("units", name))
+            other = labelled.setdefault(label.casefold(), name)
+            if other != name:
+                said = f"the lamps {other} and {name} have the same label, {label}"
+                raise Refusal(said, "a `label` of its own for one of them", at=("units", name))
         return self
 
 
@@ -497,11 +507,11 @@ class FibselModel(ObservatoryPart):
     """Fibre mask: its fibres in motor steps. `default_fibres` is a regular expression on their names."""
 
     driver: str = Field("simulated", description=_DRIVER)
-    fibres: Annotated[dict[Name, Steps], Field(min_length=1)] = Field(
+    fibres: Annotated[dict[PlaceName, Steps], Field(min_length=1)] = Field(
         description="fibre -> position of the motor when it is lit, in motor steps"
     )
     default_fibres: str = Field(description="what `fibsel: true` means: a regular expression on fibres' names")
-    default_fibre: Name | None = Field(
+    default_fibre: PlaceName | None = Field(
         None, description="the fibre of frames for which a sequence names none; without it the mask stays as it is"
     )
     steps_per_s: Speed = Field(description="how fast the motor turns")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from string import Formatter
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
-from safelight.devices.observatory.parts import ObservatoryPart, Positive
+from safelight.devices.observatory.device_conditions import DOME_STATES, AlpacaConditionModel, IndiConditionModel
+from safelight.devices.observatory.parts import Grown, ObservatoryPart, Positive
 from safelight.documents.errors import Refusal
 from safelight.documents.names import listed, nearest
 
@@ -40,8 +41,10 @@ class SiteModel(ObservatoryPart):
     longitude_deg: Annotated[float, Field(ge=-180, le=180)] = Field(description="longitude, east is positive")
 
 
-class ConditionModel(ObservatoryPart):
-    """Condition of a night: read by a command, or as a value of a JSON document at a URL."""
+class ConditionModel(Grown):
+    """Condition of a night: read by a command, from a JSON document at a URL, or from a device of Alpaca or INDI."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"alpaca", "indi"})
 
     command: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] | None = Field(
         None, description="program and its arguments, without a shell; met if its exit code is 0"
@@ -49,6 +52,8 @@ class ConditionModel(ObservatoryPart):
     url: Annotated[str, Field(min_length=1, max_length=2000)] | None = Field(
         None, description="`http` or `https`; its answer is JSON"
     )
+    alpaca: AlpacaConditionModel | None = Field(None, description="device of an Alpaca server")
+    indi: IndiConditionModel | None = Field(None, description="element of a property of an INDI server")
     key: Annotated[str, Field(max_length=200)] = Field(
         "", description="where the value is in the answer, `dome.closed`; a number counts in a list, from 0"
     )
@@ -56,14 +61,31 @@ class ConditionModel(ObservatoryPart):
     below: float | None = Field(None, description="a number below this one is wanted, instead of `equals`")
     above: float | None = Field(None, description="a number above this one is wanted, instead of `equals`")
     timeout_s: Positive = Field(3.0, description="how long it may take to read it")
+    abort: bool = Field(
+        False, description="a run that requires it is aborted when it is lost, instead of paused after its frame"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.url is None) == (self.command is None):
-            raise Refusal("a condition is read in one way", "either `url` or `command`")
+        if [self.url, self.command, self.alpaca, self.indi].count(None) != 3:  # noqa: PLR2004 - one of four
+            raise Refusal("a condition is read in one way", "one of `url`, `command`, `alpaca` and `indi`")
         if self.url is not None:
             _require_url(self.url)
+        if self.alpaca is not None:
+            self._require_what_alpaca_gives(self.alpaca)
         return self
+
+    def _require_what_alpaca_gives(self, device: AlpacaConditionModel) -> None:
+        """Refuse a comparison that can never be met."""
+        number = self.below is not None or self.above is not None
+        if device.weather is not None and not number:
+            raise Refusal("the weather is a number", "`below` or `above`")
+        if device.weather is None and number:
+            raise Refusal("it is no number", "`equals`, without `below` and `above`")
+        if device.dome is not None and self.equals not in DOME_STATES[:4]:
+            raise Refusal(f"the shutter of a dome is never {self.equals!r}", listed(DOME_STATES[:4]), at=("equals",))
+        if device.safety_monitor is not None and not isinstance(self.equals, bool):
+            raise Refusal("a safety monitor is safe or not", "`true` or `false`", at=("equals",))
 
 
 class FramesModel(ObservatoryPart):

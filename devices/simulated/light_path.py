@@ -148,7 +148,10 @@ class LightPath:
             for selector, positions in self._effects.items():
                 shares = {}
                 for position, effect in positions.items():
-                    blocked = unit.requires.get(selector, position) != position or dark_at.get(selector) == position
+                    needed = unit.requires.get(selector)
+                    # Where a lamp requires the position that keeps light out, that is the light of others.
+                    dark = needed is None and dark_at.get(selector) == position
+                    blocked = dark or needed not in (None, position)
                     shares[position] = effect.leak(lamp) if blocked else effect.share(lamp)
                 if any(share != 1.0 for share in shares.values()):
                     found[lamp][selector] = shares

@@ -52,6 +52,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
                 "RetryPolicy",
                 "GuardPolicy",
                 "ConditionModel",
+                "AlpacaConditionModel",
+                "IndiConditionModel",
                 "SiteModel",
                 "FramesModel",
                 "NotifyTarget",

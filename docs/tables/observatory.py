@@ -6,7 +6,7 @@ from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from safelight.devices.observatory import observatory, parts, selectors, site_habits
+from safelight.devices.observatory import device_conditions, observatory, parts, selectors, site_habits
 from safelight.devices.simulated.layout import Optics
 from safelight.devices.simulated.light_path import Effect
 from tables.cells import code, table
@@ -38,6 +38,8 @@ _LINKS = {
     "GuardPolicy": "[guard](#guard)",
     "FramesModel": "[frames](#frames)",
     "ConditionModel": "[a condition](#conditions)",
+    "AlpacaConditionModel": "[a device](#conditions-from-alpaca)",
+    "IndiConditionModel": "[an element](#conditions-from-indi)",
     "SiteModel": "[site](#site)",
     "NotifyTarget": "[receiver](#notify)",
 }
@@ -45,7 +47,7 @@ _LINKS = {
 
 def observatory_table(part: str) -> str:
     """The keys of one part of the document."""
-    rooms = (observatory, parts, selectors, site_habits)
+    rooms = (observatory, parts, selectors, site_habits, device_conditions)
     return _table(next(found for room in rooms if (found := getattr(room, part, None)) is not None))
 
 

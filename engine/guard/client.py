@@ -107,7 +107,6 @@ class GuardClient:
         Raises:
             GuardError: if no guard has noted it, or one can't read the lamps by any path.
         """
-        self._acted.pop(lamp, None)
         self._leases[lamp] = self._wall.now() + lease_s / (self.order.speed or 1.0)
         with self.clock.still():
             await self._until(
@@ -117,7 +116,10 @@ class GuardClient:
                 member.lit.discard(lamp)
                 self._send_lease(member, lamp)
             # The limit is long, because a guard that dies now is replaced, and the new one learns of the lamp as well.
-            await self._until(lambda: self._noted(lamp), _READY_S, f"no guard has noted that {lamp} is to be lit")
+            # One that is switching lamps off answers at the end of its round.
+            why = f"no guard has noted that {lamp} is to be lit, or it still switches lamps off"
+            await self._until(lambda: self._noted(lamp), self._longest_s, why)
+            self._acted.pop(lamp, None)
             await self._reached()
 
     async def _reached(self) -> None:
@@ -126,15 +128,19 @@ class GuardClient:
         Raises:
             GuardError: one can't; the message has its reasons.
         """
-        longest_s = self.order.on_the_wall_s(longest_to_reach_s(self.order.observatory)) + _READY_S
         await self._until(
             lambda: bool(self._alive) and (any(map(self._is_blind, self._alive)) or self._all_reach()),
-            longest_s,
+            self._longest_s,
             "the guards do not say whether they can read the lamps",
         )
         blind = next(filter(self._is_blind, self._alive), None)
         if blind is not None:
             raise GuardError(blind.blindness)
+
+    @property
+    def _longest_s(self) -> float:
+        """Longest wait for guards that try the lamps by a path without an answer, s."""
+        return self.order.on_the_wall_s(longest_to_reach_s(self.order.observatory)) + _READY_S
 
     def _all_reach(self) -> bool:
         return all(member.reaches for member in self._alive)

@@ -18,6 +18,7 @@ from typing import TypeVar
 from safelight.devices import Observatory
 from safelight.engine.clock import boot_s, real_wait, wall_utc
 from safelight.engine.errors import JournalError, in_words
+from safelight.engine.fleet.signs_of_life import LifeSigns
 from safelight.engine.guard.safing import Safing
 from safelight.engine.notify import Notice, notify
 from safelight.engine.records.database import Journal
@@ -84,6 +85,10 @@ class Keeper:
     _again_s: float = 0.0
     _blind: bool = False
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _signs: LifeSigns = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._signs = LifeSigns("guard", self.observatory.name)
 
     async def watch(self) -> None:
         """Watch until `over` is set."""
@@ -187,6 +192,7 @@ class Keeper:
 
     def _read(self) -> Owner | None:
         try:
+            self._signs.give(self._opened())
             return owner_of(self._opened(), self.observatory.name)
         except JournalError:
             self._close()

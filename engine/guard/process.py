@@ -17,7 +17,7 @@ it before, or SIGTERM once the runner is gone and everything has been tried once
 Messages of the runner, one JSON mapping a line: `order` (first), `charge` (all lamps were read back as off: guards of
 dead runs leave them to this one), `lease` and `s`, `beat`, `relieved`, `end`, `keep` (a hand-lit lamp: from now on only
 its lease counts). Answers of the guard: `ready`, `path` (whether it can read the lamps by that path), `charge`, `lit`
-(the lease is noted: the lamp may be lit), `beat`, `kept`.
+(the lease is noted, and no round is in progress that would switch the lamp off: it may be lit), `beat`, `kept`.
 """
 
 import asyncio
@@ -75,6 +75,7 @@ class GuardProcess:
     _heard_at: str = ""
     _last_beat: float = 0.0
     _acting: "asyncio.Task[Any] | None" = None
+    _acting_on: Collection[str] = ()
 
     def __post_init__(self) -> None:
         """Note the lamps' outlets: they are not asked for anything."""
@@ -126,14 +127,19 @@ class GuardProcess:
             self._obey(message)
 
     async def _next_line(self, reader: asyncio.StreamReader) -> bytes | None:
-        """Return the runner's next line, or None when it is time to check the clock."""
-        try:
-            async with self.wall.timeout(self._patience_s):
-                return await reader.readline()
-        except TimeoutError:
-            return None
-        except (ValueError, OSError):
-            return b""
+        """Return the runner's next line, or None when it is time to check the clock.
+
+        A guard that has stood still itself reads first what was sent meanwhile.
+        """
+        for patience_s in (self._patience_s, _TICK_S):
+            try:
+                async with self.wall.timeout(patience_s):
+                    return await reader.readline()
+            except TimeoutError:
+                continue
+            except (ValueError, OSError):
+                return b""
+        return None
 
     @property
     def _patience_s(self) -> float:
@@ -151,7 +157,7 @@ class GuardProcess:
             self.leases[str(message["lease"])] = self.wall.now() + float(message["s"])
             self._permitted = self.wall.now()
             self._say("watching")
-            self._answer(lit=message["lease"])
+            self._allow(str(message["lease"]))
         elif "charge" in message:
             self.in_charge = True
             self._say("watching")
@@ -162,6 +168,13 @@ class GuardProcess:
             self._blamed.clear()
             self._answer(beat=message["beat"])
 
+    def _allow(self, lamp: str) -> None:
+        """Answer that the lamp may be lit, after a round that would switch it off again."""
+        if self._acting is None or self._acting.done() or lamp not in self._acting_on:
+            self._answer(lit=lamp)
+        else:
+            self._acting.add_done_callback(lambda _: self._answer(lit=lamp))
+
     def _look_at_time(self) -> None:
         """Act in parallel with the listening, so that a runner that wakes up is noticed."""
         now = self.wall.now()
@@ -171,10 +184,11 @@ class GuardProcess:
         retry_s = self.order.observatory.guard.retry_s
         overdue = [lamp for lamp, end in self.leases.items() if now >= end]
         if silent and not self.order.keep and now >= self._again_at:
-            self._again_at = now + retry_s
+            self._again_at, self._acting_on = now + retry_s, self.lamps.names
             self._acting = asyncio.create_task(self._make_safe("the runner is silent"))
         elif overdue:
             self.leases |= dict.fromkeys(overdue, now + retry_s)
+            self._acting_on = overdue
             self._acting = asyncio.create_task(self._put_out(overdue))
 
     async def _put_out(self, lamps: list[str]) -> None:

@@ -46,6 +46,8 @@ class Safing:
         tell: called with the lamp and what was done or read. Its failures are ignored.
         mine: asked before every command but the first ones; a lamp that it does not return is commanded no more, and
             left out of the result. None: all lamps.
+        early: called with a lamp that one path reads as off while another one is still waited for.
+        grace_s: how long a slower path is waited for once one has answered, s; None: `try_s`.
     """
 
     lamps: Lamps
@@ -55,6 +57,8 @@ class Safing:
     try_s: float
     tell: Callable[[str, str], None] = lambda lamp, words: None  # noqa: ARG005
     mine: Callable[[], Awaitable[Collection[str]]] | None = None
+    early: Callable[[str], None] = lambda lamp: None  # noqa: ARG005
+    grace_s: float | None = None
 
     async def all_lamps(self, lamps: Collection[str] | None = None) -> dict[str, LampState]:
         """Make every lamp safe. Return each lamp as it was read back last. Raises nothing.
@@ -101,7 +105,8 @@ class Safing:
     @property
     def _paths(self) -> LampPaths:
         paths = (self.lamps,) if self.second is None else (self.lamps, self.second)
-        return LampPaths(paths, self.clock, self.try_s, self.try_s, self.tell)
+        grace_s = self.try_s if self.grace_s is None else self.grace_s
+        return LampPaths(paths, self.clock, self.try_s, grace_s, self.tell, self.early)
 
     @staticmethod
     async def _to_the_end(work: Callable[[], Coroutine[Any, Any, T]], otherwise: T) -> T:

@@ -12,6 +12,7 @@ from safelight.devices import AltAz, DeviceError, LampState, ObservatoryError, l
 from safelight.devices.observatory.observatory import Observatory
 from safelight.devices.observatory.yaml_document import nearest
 from safelight.devices.simulated.faults import Fault
+from safelight.engine.clock import Clock
 from safelight.engine.default_observatory import choose_observatory, source_of
 from safelight.engine.guard.safing import Safing, safing_for, uncancelled
 from safelight.engine.home import default_home
@@ -20,7 +21,12 @@ from safelight.engine.run.instrument import instrument_of
 from safelight.engine.run.preflight import clock_at
 from safelight.states import FibselStep, Instrument, LampWarmup, Point, StateError, TakenFrame, Work
 
-__all__ = ["ManualBench", "known", "open_bench"]
+__all__ = ["SLOWER_PATH_S", "ManualBench", "known", "open_bench"]
+
+SLOWER_PATH_S = 5.0
+"""Longest wait for a path to the lamps while another one reads them as off, s. A slow switch answers after 4.9 s."""
+_CLOSE_S = 2.0
+"""Time limit for closing the connections, s of wall time."""
 
 
 def known(word: str, names: Iterable[str], what: str) -> str:
@@ -43,12 +49,14 @@ class ManualBench:
     Attributes:
         source: the observatory's shipped name, or the path of its document.
         heard: called with a lamp and what safing did or read.
+        early: called with a lamp that one path reads as off while another one is still waited for.
     """
 
     observatory: Observatory
     instrument: Instrument
     source: str
     heard: Callable[[str, str], None] = lambda lamp, words: None  # noqa: ARG005
+    early: Callable[[str], None] = lambda lamp: None  # noqa: ARG005
 
     # ---- lamps
 
@@ -91,7 +99,9 @@ class ManualBench:
 
     def _safing(self) -> Safing:
         devices = self.instrument.devices
-        return safing_for(self.observatory, devices.lamps, devices.second_lamps, self.instrument.clock, self.heard)
+        clock = self.instrument.clock
+        safing = safing_for(self.observatory, devices.lamps, devices.second_lamps, clock, self.heard)
+        return replace(safing, early=self.early, grace_s=min(SLOWER_PATH_S, safing.try_s))
 
     # ---- telescopes and mask
 
@@ -163,6 +173,7 @@ async def open_bench(
     frames: Path = Path("frames"),
     faults: tuple[Fault, ...] = (),
     heard: Callable[[str, str], None] = lambda lamp, words: None,  # noqa: ARG005
+    early: Callable[[str], None] = lambda lamp: None,  # noqa: ARG005
 ) -> AsyncIterator[ManualBench]:
     """Open an instrument for the duration of the body.
 
@@ -174,6 +185,7 @@ async def open_bench(
         frames: where frames are written.
         faults: faults of a simulated instrument.
         heard: called with a lamp and what safing did or read.
+        early: called with a lamp that one path reads as off while another one is still waited for.
 
     Raises:
         ObservatoryError, EngineError: before anything was touched.
@@ -186,8 +198,9 @@ async def open_bench(
     # A person who lights a lamp by hand checks the shutters, and may want them open.
     instrument.behind_shutters = False
     try:
-        yield ManualBench(model, instrument, source_of(source), heard)
+        yield ManualBench(model, instrument, source_of(source), heard, early)
     finally:
-        # A failure to close a connection does not change what was done and read back.
-        with suppress(DeviceError):
-            await devices.close()
+        # A connection that fails to close, or hangs, does not change what was done and read back.
+        with suppress(DeviceError, TimeoutError):
+            async with Clock().timeout(_CLOSE_S):
+                await devices.close()

@@ -69,7 +69,7 @@ async def light_with_lease(
     lamp = known(name, bench.observatory.lamps.units, "lamp")
     lease_s = _allowed(lease_s, bench.observatory.lamps.units[lamp].longest_on_s, lamp)
     order = GuardConfig(
-        f"by-hand-{lamp}",
+        f"by-hand-{bench.observatory.lamps.label(lamp)}",
         home,
         bench.observatory,
         _speed(bench),

@@ -8,7 +8,7 @@ from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import HTTPErrorProcessor, Request, build_opener
 
 from safelight.engine.clock import real_sleep
 from safelight.files import write_atomically
@@ -23,11 +23,13 @@ class NotDeliveredError(Exception):
     """A try has failed, and why."""
 
 
-class _NoRedirect(HTTPRedirectHandler):
-    """Takes a redirection for a failure: a POST that becomes a GET is not delivered."""
+class _AsAnswered(HTTPErrorProcessor):
+    """Returns every answer as it is. A redirection is a failure: a POST that becomes a GET is not delivered."""
 
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        """Follow nothing."""
+    def http_response(self, request: Request, response: Any) -> Any:  # noqa: ARG002
+        return response
+
+    https_response = http_response
 
 
 def deliver(order: dict[str, Any]) -> bool:
@@ -66,7 +68,7 @@ def _try(target: dict[str, Any], notice: dict[str, Any]) -> None:
         return
     request = Request(target["url"], body, {"Content-Type": "application/json"}, method="POST")  # noqa: S310 - checked
     try:
-        with build_opener(_NoRedirect).open(request, timeout=target["timeout_s"]) as answer:
+        with build_opener(_AsAnswered).open(request, timeout=target["timeout_s"]) as answer:
             if answer.status not in _GOOD:
                 raise NotDeliveredError(f"the receiver answered {answer.status}")
     except (OSError, ValueError, HTTPException) as error:

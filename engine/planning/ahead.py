@@ -230,7 +230,7 @@ class Ahead:
         shields = tuple(dict.fromkeys(s for each in opened for s in each.need.shields if s[0] == lamp))
         levels = tuple(each for each in coming.need.levels if each[0] == lamp)
         work = LampWarmup((lamp,), (0.0,), levels, shields=shields)
-        return self._step(f"lamp-warmup/{coming.frame}/ahead-{lamp}", work, self._takes_s)
+        return self._step(f"lamp-warmup/{coming.frame}/ahead-{self._lamps.label(lamp)}", work, self._takes_s)
 
     def _with_lamp(self, block: Block, strike: Step, offset_s: float) -> Block:
         """Return a block in which a lamp is lit so long after its beginning."""

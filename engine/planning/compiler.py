@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
+from safelight.devices.observatory.labels import plain_label
 from safelight.devices.observatory.observatory import Observatory
 from safelight.devices.protocols import AltAz
 from safelight.engine.errors import LampOnTooLong
@@ -153,7 +154,9 @@ class _Compiler:
         self._fibre = options.start.fibre
         self._steps = options.start.fibre_steps or 0
         self._setup = Setups(observatory, options.start)
-        self.leases = Leases({lamp: unit.longest_on_s for lamp, unit in observatory.lamps.units.items()})
+        units = observatory.lamps.units.items()
+        rests_s = {lamp: unit.rest.after for lamp, unit in units if unit.rest}
+        self.leases = Leases({lamp: unit.longest_on_s for lamp, unit in units}, rests_s)
         self._burnt_s: dict[str, float] = {}
         self._warmed_s: dict[str, float] = {}
         self._levels: dict[str, float] = {}
@@ -250,11 +253,10 @@ class _Compiler:
         early, late = darks[:split], darks[split:]
         late = tuple(replace(dark, need=replace(dark.need, tolerated=first.need.lamps)) for dark in late)
         before = self._run(early, last=False) if early else ()
-        chain = self._run(late, last=False)
+        chain = self._run(late, last=False, moving=first)
         lane = ("light-tight", chain)
         lanes = [lane, *self._warm_up(first, [lane, *_later(aside, lasts_s(before))])]
-        warm = self._beside(f"overlap/{late[0].frame}/light-tight", "overlap", lanes)
-        return (*before, *warm, *self._serially(self._configure(first)))
+        return (*before, *self._beside(f"overlap/{late[0].frame}/light-tight", "overlap", lanes))
 
     # ---- frames one after the other
 
@@ -266,10 +268,11 @@ class _Compiler:
         following: Exposure | None = None,
         aside: Sequence[Lane] = (),
         before: tuple[Block, ...] = (),
+        moving: Exposure | None = None,
     ) -> tuple[Block, ...]:
         """Return the blocks `before`, and frames with their overlaps.
 
-        `following` is warmed up for during the last readout, parallel to `aside`.
+        `following` is warmed up for during the last readout, parallel to `aside`. For `moving` only the selectors move.
         """
         blocks: list[Block] = list(before)
         for place, exposure in enumerate(exposures):
@@ -280,14 +283,15 @@ class _Compiler:
             elif last:
                 blocks += self._ending(exposure)
             elif following is not None:
-                readout, moving = self._readout(exposure), self._configure(following)
-                beside = [readout, *moving, *_later(aside, lasts_s(blocks))]
+                readout, selectors = self._readout(exposure), self._configure(following)
+                beside = [readout, *selectors, *_later(aside, lasts_s(blocks))]
                 self._light_ahead(blocks, following, beside)
                 readout = self._readout(self._compiled[exposure.frame])
-                lanes = [readout, *self._warm_up(following, beside), *moving]
+                lanes = [readout, *self._warm_up(following, beside), *selectors]
                 blocks += self._beside(f"handover/{exposure.frame}", "handover", lanes)
             else:
-                blocks += self._beside("", "", [self._readout(exposure)])
+                selectors = self._configure(moving) if moving else []
+                blocks += self._beside(f"handover/{exposure.frame}", "handover", [self._readout(exposure), *selectors])
         return tuple(blocks)
 
     def _staying(self, coming: Exposure) -> tuple[str, ...]:
@@ -355,14 +359,17 @@ class _Compiler:
     def _timed(self, exposure: Exposure) -> Iterator[Lane]:
         """Yield a lane for each lamp that is on for a part of the exposure."""
         lamps, lead_s = self.observatory.lamps, self.observatory.spectrographs.lead_s
+        ends_s = self.durations.integrate_s(exposure) + self.durations.look_again_s
         for lamp, lit_s in exposure.timed:
             work = TimedLamp(lamp, exposure.frame, lit_s, lead_s)
             expected_s = lead_s + lamps.on_s + lit_s + self.durations.lamp_off_s
             self.leases.take(exposure.frame, (lamp,), {lamp: lit_s})
             self.leases.end(lamp, lit_s)
-            self._dark_s[lamp] = 0.0
-            step = self.step(f"lamp-timed/{exposure.frame}/{lamp}", work, expected_s, exposure.frame)
-            yield f"lamp-{lamp}", (step,)
+            # It is off again before the exposure ends.
+            self._dark_s[lamp] = max(0.0, ends_s - expected_s)
+            label = lamps.label(lamp)
+            step = self.step(f"lamp-timed/{exposure.frame}/{label}", work, expected_s, exposure.frame)
+            yield f"lamp-{label}", (step,)
 
     def _sweep(self, exposure: Exposure) -> tuple[Block, ...]:
         steps: list[Block] = []
@@ -372,7 +379,9 @@ class _Compiler:
             work = FibselStep(fibre, exposure.frame, dwell_s, lead_s, None if number == 1 else move_s)
             expected_s = move_s + max(lead_s + dwell_s, self._mask_arrival_s)
             steps.append(
-                self.step(f"fibsel-step/{exposure.frame}/{number:02d}-{fibre}", work, expected_s, exposure.frame)
+                self.step(
+                    f"fibsel-step/{exposure.frame}/{number:02d}-{plain_label(fibre)}", work, expected_s, exposure.frame
+                )
             )
         return tuple(steps)
 
@@ -567,10 +576,18 @@ class _Compiler:
         return replace(coming, wait_s=max([coming.wait_s, *rests])) if any(rests) else coming
 
     def _restrike_s(self, coming: Exposure) -> float:
-        """Return the time for which a lamp of the frame still has to be off before it may be lit again, s."""
-        units = self.observatory.lamps.units
-        cold = (lamp for lamp in coming.lamps if lamp not in self._burnt_s)
-        return max((units[lamp].restrike_s - self._dark_s[lamp] for lamp in cold if lamp in self._dark_s), default=0.0)
+        """Return the time for which a lamp of the frame still has to be off before it may be lit again, s.
+
+        A lamp that is on for a part of the exposure is lit after the readout of the frame before, which may be enough.
+        """
+        units, timed = self.observatory.lamps.units, dict(coming.timed)
+        read_s = self.observatory.spectrographs.readout_s
+        rests = {
+            lamp: units[lamp].restrike_s - self._dark_s[lamp]
+            for lamp in coming.lamps
+            if lamp not in self._burnt_s and lamp in self._dark_s
+        }
+        return max((left_s for lamp, left_s in rests.items() if lamp not in timed or left_s > read_s), default=0.0)
 
     def _pause(self, coming: Exposure) -> tuple[Step, ...]:
         """Return the dark wait before a frame that the sequence or one of its lamps requires."""

@@ -1,7 +1,7 @@
 """Checks before a run that every card of its frames has one meaning, and every set of lamps its own name."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from safelight.devices import Observatory, ObservatoryError
 from safelight.devices.files.cards import level_keyword, pointing_keywords, timed_keyword, warm_keyword
@@ -47,8 +47,8 @@ def require_distinct_cards(observatory: Observatory) -> None:
     Raises:
         ObservatoryError: with every collision: file, both devices, the card, and what to do.
     """
-    lamps = tuple(observatory.lamps.units)
-    problems = [*_collapsing(observatory), *_misleading(lamps), *_doubled_cameras(observatory)]
+    labels = {observatory.lamps.label(lamp): lamp for lamp in observatory.lamps.units}
+    problems = [*_collapsing(observatory), *_misleading(labels), *_doubled_cameras(observatory)]
     problems += _unwritable(observatory)
     if problems:
         raise observatory.located(ObservatoryError(problems=problems))
@@ -64,7 +64,7 @@ def _collapsing(observatory: Observatory) -> Iterator[Problem]:
     said: dict[str, tuple[str, str]] = {}
     for keyword, path, says in observatory_cards(observatory):
         if path.startswith(_OF_LAMP) and is_reserved(keyword):
-            own = observatory.lamps.keyword(path.rpartition(".")[2])
+            own = observatory.lamps.keyword(path.removeprefix("lamps.units."))
             card = "" if keyword == own else f" (its card {keyword})"
             meaning = f"the FITS keyword {own}{card} has another meaning in a frame's header"
             yield _problem(path, meaning, _advice(path))
@@ -98,20 +98,24 @@ def _advice(path: str) -> str:
     return "give the lamp a `keyword` of its own, at most seven characters long"
 
 
-def _misleading(lamps: tuple[str, ...]) -> Iterator[Problem]:
-    """Yield a problem for lamps whose name has another meaning in OBJECT and in frame ids."""
-    for lamp in lamps:
-        if lamp.casefold() in _DARK:
-            kind = lamp.casefold()
+def _misleading(labels: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a problem for lamps whose label has another meaning in OBJECT and in frame ids.
+
+    Args:
+        labels: label -> lamp, in the observatory's order.
+    """
+    for label, lamp in labels.items():
+        if label.casefold() in _DARK:
+            kind = label.casefold()
             said = f"OBJECT and ids of its frames would be those of a {kind}"
-            yield _problem(f"lamps.units.{lamp}", said, "rename the lamp")
-    same = sets_of_one_name(lamps)
+            yield _problem(f"lamps.units.{lamp}", said, "rename the lamp, or give it a `label`")
+    same = sets_of_one_name(tuple(labels))
     if same is not None:
-        one, other = (" with ".join(each) for each in sorted(same, key=len))
-        longest = max((lamp for each in same for lamp in each if "+" in lamp), key=len)
+        one, other = (" with ".join(labels[label] for label in each) for each in sorted(same, key=len))
+        longest = max((label for each in same for label in each if "+" in label), key=len)
         said = f"frames of {one} and frames of {other} would have the same OBJECT and ids, {'+'.join(same[0])}"
-        advice = f"rename the lamp, for example {longest.replace('+', '-')}"
-        yield _problem(f"lamps.units.{longest}", said, advice)
+        advice = f"rename the lamp, or give it a `label`, for example {longest.replace('+', '-')}"
+        yield _problem(f"lamps.units.{labels[longest]}", said, advice)
 
 
 def _doubled_cameras(observatory: Observatory) -> Iterator[Problem]:

@@ -9,17 +9,21 @@ is lit during a readout. A run begins and ends with all lamps read back as off. 
 does, and read-backs between frames take no time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from safelight.devices.observatory.observatory import Observatory
 from safelight.engine.planning.durations import Durations
 from safelight.engine.planning.free_order import can_move
+from safelight.engine.planning.schedule import Slot
 from safelight.engine.planning.setups import Setups
 from safelight.engine.planning.start_position import StartPosition
-from safelight.states import AS_FOUND, Exposure
+from safelight.states import AS_FOUND, Expose, Exposure
 from safelight.states.exposure import Places
 
-__all__ = ["bound_s"]
+__all__ = ["bound_s", "excess_of"]
+
+_SILENT = 0.0005
+"""Part of the total that needs no reason."""
 
 
 def bound_s(
@@ -40,7 +44,8 @@ def bound_s(
         park_after: whether the telescopes are parked at the end.
         closing: (selector, position) to be set at the end.
         free: whether biases and darks may be taken in any order. The bound is then the longer one of two: that of the
-            frames that keep their order alone, and the time of the detectors for all frames.
+            frames that keep their order alone, and the time of the detectors for all frames. Selectors that move for
+            longer than a readout lengthen that time, because nothing integrates meanwhile.
     """
     course = _Course(observatory, start)
     fixed = [exposure for exposure in exposures if not (free and can_move(exposure))]
@@ -53,7 +58,38 @@ def bound_s(
         return ends_s
     readout_s = observatory.spectrographs.readout_s
     detectors_s = sum(course.durations.integrate_s(exposure) + readout_s for exposure in exposures)
-    return max(ends_s, detectors_s + 2 * lamp_off_s)
+    return max(ends_s, detectors_s + course.moved_s + 2 * lamp_off_s)
+
+
+def excess_of(
+    slots: Sequence[Slot], critical: Collection[str], observatory: Observatory, over_s: float
+) -> tuple[tuple[str, float], ...]:
+    """Return why a schedule is longer than the bound: reasons with their seconds, which add up to `over_s`.
+
+    The bound counts no read-back between frames, no rest of a lamp, and no detour for what can't be in parallel.
+
+    Args:
+        slots: the schedule.
+        critical: ids of the states that decide how long it takes.
+        observatory: its numbers.
+        over_s: what it takes in addition to the bound, s.
+    """
+    durations = Durations(observatory)
+    decisive = [slot for slot in slots if slot.state.id in critical and slot.state.id not in _COUNTED]
+    looks_s = {"expose": durations.look_again_s, "lamp-off": observatory.lamps.status_s}
+    looked_s = sum(slot.duration_s for slot in decisive if slot.state.kind == "ready")
+    looked_s = min(over_s, looked_s + sum(looks_s.get(slot.state.kind, 0.0) for slot in decisive))
+    works = (slot.state.work for slot in slots)
+    asked_s = {f"wait-dark/{work.exposure.frame}": work.exposure.wait_s for work in works if isinstance(work, Expose)}
+    waits = [slot for slot in decisive if slot.state.kind == "wait-dark"]
+    rests = any(slot.duration_s > asked_s.get(slot.state.id, 0.0) for slot in waits)
+    other = "lamps have to be off for a while before they are lit again" if rests else "not all can be done in parallel"
+    found = (("read-backs before and after each frame", looked_s), (other, over_s - looked_s))
+    return tuple((why, seconds) for why, seconds in found if seconds > _SILENT * slots[-1].end_s)
+
+
+_COUNTED = ("lamp-off/all", "safing")
+"""States whose read-back the bound counts."""
 
 
 class _Course:
@@ -76,6 +112,7 @@ class _Course:
         self.shields = {} if self.shutterless else observatory.shields
         self.clear_s = dict.fromkeys(self.shields, self.dark_s)
         self.used_s: dict[str, float] = {}
+        self.moved_s = 0.0
 
     def take(self, exposure: Exposure, coming: tuple[str, ...]) -> None:
         """Take one frame as soon as detector, lamps, mask and telescopes allow."""
@@ -136,7 +173,11 @@ class _Course:
         """Return when the selectors are where the frame needs them."""
         self.setups.change(exposure.need.setup)
         moving = self.setups.distant
-        return self.free_s + self.durations.configure_s(moving) if moving else self.free_s
+        if not moving:
+            return self.free_s
+        move_s = self.durations.configure_s(moving)
+        self.moved_s += max(0.0, move_s - self.observatory.spectrographs.readout_s)
+        return self.free_s + move_s
 
     def closed_s(self, closing: Places) -> float:
         """Return when the selectors are at their last position."""

@@ -17,7 +17,7 @@ from safelight.engine.gc_tuning import no_garbage_collection
 from safelight.engine.leases import lease_words
 from safelight.engine.planning.compiler import Options, compile_graph
 from safelight.engine.planning.frame_cards import observatory_cards
-from safelight.engine.planning.lower_bound import bound_s
+from safelight.engine.planning.lower_bound import bound_s, excess_of
 from safelight.engine.planning.proof import Proof, prove
 from safelight.engine.planning.schedule import Schedule, critical_path, schedule_of
 from safelight.representable import Representable
@@ -25,6 +25,9 @@ from safelight.sequences import Document, Expansion, LampDefaults, SelectorDefau
 from safelight.states import StateGraph
 
 __all__ = ["Plan", "make_plan", "site_of"]
+
+_NEAR = 0.005
+"""Part by which a plan may be longer than the shortest possible without a reason."""
 
 
 def site_of(observatory: Observatory, *, point: bool = True) -> Site:
@@ -38,7 +41,9 @@ def site_of(observatory: Observatory, *, point: bool = True) -> Site:
         ObservatoryError: if a policy can't be read.
     """
     lamps = (
-        LampDefaults(name, lamp.warmup_s, lamp.flavour, lamp.requires, lamp.level)
+        LampDefaults(
+            name, lamp.warmup_s, lamp.flavour, lamp.requires, lamp.level, lamp.min_on_s, observatory.lamps.label(name)
+        )
         for name, lamp in observatory.lamps.units.items()
     )
     fibsel, spectrographs = observatory.fibsel, observatory.spectrographs
@@ -139,6 +144,14 @@ class Plan(Representable):
         """States that decide how long the run takes: it would be shorter if one of them were."""
         return critical_path(self.graph, self.schedule.slots)
 
+    @cached_property
+    def excess(self) -> tuple[tuple[str, float], ...]:
+        """Why it is longer than the shortest possible by more than half a percent: reasons, each with its seconds."""
+        over_s = self.total_s - self.bound_s
+        if over_s <= _NEAR * self.bound_s:
+            return ()
+        return excess_of(self.schedule.slots, self.critical, self.observatory, over_s)
+
     def __repr__(self) -> str:
         """Return a short form, because a notebook keeps it together with the picture."""
         return f"<plan of {self.document.name!r} on {self.observatory.name}: {self.graph!r}, {self.total_s:.1f} s>"
@@ -153,6 +166,7 @@ class Plan(Representable):
             "frames": len(self.graph.exposures),
             "total_s": round(self.total_s, 3),
             "bound_s": round(self.bound_s, 3),
+            "excess_s": {why: round(seconds, 3) for why, seconds in self.excess},
             "serial_s": None if self.serial_s is None else round(self.serial_s, 3),
             "lamp_on_s": {lamp: round(on_s, 3) for lamp, on_s in self.schedule.lamp_on_s.items()},
             "ignitions": dict(self.schedule.ignitions),

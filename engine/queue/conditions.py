@@ -1,18 +1,22 @@
-"""Conditions of a night, such as a closed dome: read before a request begins.
+"""Conditions of a night, such as a closed dome: read before a request begins, and while its run is running.
 
 They are interlocks for good frames, not for the safety of people. What can't be read is not met.
 """
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
+from safelight.devices.conditions import read_condition
+from safelight.devices.errors import DeviceError
 from safelight.devices.observatory.site_habits import ConditionModel
-from safelight.engine.clock import boot_s
+from safelight.engine.clock import Clock, boot_s
 
 __all__ = ["Conditions", "why_unmet"]
 
@@ -22,6 +26,8 @@ _LARGEST = 1_000_000
 """Largest answer that is read, bytes."""
 _LONGEST = 60
 """Largest number of quoted characters."""
+_LONGEST_REASON = 200
+"""Largest number of characters of a device's own reason."""
 
 
 @dataclass(slots=True)
@@ -36,6 +42,16 @@ class Conditions:
     models: Mapping[str, ConditionModel]
     clock_s: Callable[[], float] = boot_s
     _read: dict[str, tuple[float, str]] = field(default_factory=dict)
+
+    def lost(self, names: Iterable[str]) -> tuple[str, str]:
+        """Return what a running run has to do, `abort` or `pause`, and why. Nothing: all conditions are met."""
+        words = ("", "")
+        for name in names:
+            why = self.unmet([name])
+            aborts = name in self.models and self.models[name].abort
+            if why and (aborts or not words[0]):
+                words = ("abort" if aborts else "pause", why)
+        return words
 
     def unmet(self, names: Iterable[str]) -> str:
         """Return the first condition that is not met, with the reason, or nothing. Readings count for 10 s."""
@@ -55,9 +71,14 @@ def why_unmet(condition: ConditionModel) -> str:
     """Read a condition. Return why it is not met, or nothing."""
     if condition.command is not None:
         return _of_command(condition)
+    if condition.url is None:
+        return _of_device(condition)
     try:
         with urlopen(str(condition.url), timeout=condition.timeout_s) as answer:  # noqa: S310 - the document names it
             found = json.loads(answer.read(_LARGEST))
+    except HTTPError as error:
+        with error:
+            return f"{condition.url} can't be read: {_short(error)}"
     except (OSError, ValueError, HTTPException, RecursionError) as error:
         return f"{condition.url} can't be read: {_short(error)}"
     for part in filter(None, condition.key.split(".")):
@@ -65,6 +86,14 @@ def why_unmet(condition: ConditionModel) -> str:
             found = found[int(part) if isinstance(found, list) else part]
         except (LookupError, TypeError, ValueError):
             return f"{condition.url} has no {condition.key}"
+    return _compared(condition, found)
+
+
+def _of_device(condition: ConditionModel) -> str:
+    try:
+        found = asyncio.run(read_condition(condition, Clock()))
+    except DeviceError as error:
+        return f"it can't be read: {error.reason}"[:_LONGEST_REASON]
     return _compared(condition, found)
 
 

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,12 +21,15 @@ import sqlalchemy as sa
 from safelight.devices import Observatory
 from safelight.engine.clock import boot_s, real_wait, wall_utc
 from safelight.engine.errors import JournalError, RunRefused
+from safelight.engine.fleet.signs_of_life import LifeSigns
 from safelight.engine.queue.conditions import Conditions
 from safelight.engine.queue.requests import QueuedRequest, due, open_requests, settle
 from safelight.engine.queue.schedules import tick
 from safelight.engine.records import tables
 from safelight.engine.records.database import Journal
 from safelight.engine.records.lock import owner_of
+from safelight.engine.records.stop_requests import request_stop
+from safelight.engine.requester import in_one_line
 
 __all__ = ["Worker", "WorkerPlace"]
 
@@ -76,10 +80,13 @@ class Worker:
     _processes: dict[int, "subprocess.Popen[bytes]"] = field(default_factory=dict)
     _idle_since: tuple[int, int, float] = (0, 0, 0.0)
     _said: str = ""
+    _stopped: set[tuple[int, int, str]] = field(default_factory=set)
     _conditions: Conditions = field(init=False)
+    _signs: LifeSigns = field(init=False)
 
     def __post_init__(self) -> None:
         self._conditions = Conditions(self.observatory.conditions)
+        self._signs = LifeSigns("worker", self.observatory.name)
 
     async def work(self) -> None:
         """Work until `over` is set. Runs that are going on are left to themselves."""
@@ -99,6 +106,7 @@ class Worker:
         if self._journal is None:
             self._journal = Journal(self.place.url)
         journal = self._journal
+        self._signs.give(journal)
         running = [one for one in open_requests(journal, self.observatory.name) if one.state == "running"]
         for one in running:
             self._attend(journal, one)
@@ -125,6 +133,8 @@ class Worker:
         process = self._processes.get(request.id)
         if (owner is not None and owner.alive) or (process is not None and process.poll() is None):
             self._idle_since = (0, 0, 0.0)
+            if owner is not None and owner.alive and owner.run == request.run:
+                self._watch(journal, request)
             return
         if outcome in ("done", "aborted", "paused", "unsafe"):
             self._end(journal, request, outcome)
@@ -137,8 +147,30 @@ class Worker:
             return
         may_start = request.host != socket.gethostname() and self._segments(journal, request) < request.tries
         others_s = _OTHERS_S if may_start else 0.0
-        if boot_s() - self._idle_since[2] >= max(self.waits_s[request.tries], others_s):
+        waited = boot_s() - self._idle_since[2] >= max(self.waits_s[request.tries], others_s)
+        if waited and not self._still_unmet(request):
             self._begin(journal, request)
+
+    def _watch(self, journal: Journal, request: QueuedRequest) -> None:
+        """Stop a run that has lost a condition: after its frame, or at once where the condition says so."""
+        word, why = self._conditions.lost(request.requires)
+        key = (request.id, request.tries, word)
+        if not word or key in self._stopped:
+            return
+        self._stopped.add(key)
+        who = in_one_line(f"the worker on {socket.gethostname()}, because of {why}")
+        with suppress(RunRefused):  # it has ended meanwhile
+            request_stop(journal, request.run, word, who)
+        self.tell(f"request {request.id} ({request.sequence}): {word} requested, {why}")
+
+    def _still_unmet(self, request: QueuedRequest) -> bool:
+        """Return whether the rest of a run waits for a condition, which is told once."""
+        why = self._conditions.unmet(request.requires)
+        key = (request.id, request.tries, "wait")
+        if why and key not in self._stopped:
+            self._stopped.add(key)
+            self.tell(f"request {request.id} ({request.sequence}): the rest waits for {why}")
+        return bool(why)
 
     def _outcome(self, journal: Journal, request: QueuedRequest) -> str | None:
         """Return the outcome of a request's run: None while it has none, empty if there is no run yet."""
@@ -206,7 +238,7 @@ class Worker:
 
     def _start(self, request: QueuedRequest, words: list[str]) -> None:
         place = self.place
-        told = ["--home", str(place.home.absolute()), "--journal", place.url, "--speed", place.speed]
+        told = ["--state-dir", str(place.home.absolute()), "--journal", place.url, "--speed", place.speed]
         self._folder(request).mkdir(parents=True, exist_ok=True)
         with self._log(request).open("ab") as log:
             self._processes[request.id] = subprocess.Popen(  # noqa: S603 - our own program

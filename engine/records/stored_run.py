@@ -23,6 +23,7 @@ __all__ = [
     "light_of",
     "run_page",
     "taken_frames",
+    "withdraw_run",
     "write_run",
 ]
 
@@ -81,6 +82,15 @@ def write_run(journal: Journal, page: RunPage, *, requested: bool = False) -> bo
         if free:
             journal.write(sa.insert(tables.runs), values)
     return free
+
+
+def withdraw_run(journal: Journal, run: str) -> bool:
+    """Remove a run of which no segment has begun: there is nothing to resume. Return False if one has."""
+    if journal.read(sa.select(tables.segments.c.run).where(tables.segments.c.run == run)):
+        return False
+    with journal.alone():
+        journal.write(sa.delete(tables.runs).where(tables.runs.c.run == run))
+    return True
 
 
 def run_page(journal: Journal, run: str) -> RunPage:

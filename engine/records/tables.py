@@ -14,6 +14,7 @@ __all__ = [
     "fences",
     "frames",
     "lamp_events",
+    "life_signs",
     "locks",
     "metadata",
     "requests",
@@ -21,10 +22,11 @@ __all__ = [
     "schedules",
     "segments",
     "states",
+    "tokens",
     "version",
 ]
 
-VERSION = "0005"
+VERSION = "0006"
 """Newest migration."""
 
 metadata = MetaData()
@@ -259,4 +261,25 @@ schedules = Table(
     Column("requires", Text, doc="JSON: conditions of its requests, or NULL"),
     Column("paused", Integer, nullable=False, doc="1: makes no requests, 0: makes them"),
     Column("seen", String(40), nullable=False, doc="times until this one are dealt with"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("name", String(60), primary_key=True, doc="the person, or what else has it"),
+    Column("hash", String(64), nullable=False, doc="sha256 of the token, which is kept nowhere"),
+    Column("may", String(20), nullable=False, doc="watch, darken or run: each includes those before it"),
+    Column("made", String(40), nullable=False, doc="when"),
+    Column("made_by", Text, nullable=False, doc="user, machine and process of the requester"),
+)
+
+life_signs = Table(
+    "life_signs",
+    metadata,
+    Column("host", String(120), primary_key=True, doc="the machine"),
+    Column("what", String(20), primary_key=True, doc="worker, or guard: one of other hosts"),
+    Column("observatory", String(120), primary_key=True, doc="the observatory's name"),
+    Column("pid", Integer, nullable=False, doc="the process"),
+    Column("version", String(40), nullable=False, doc="of safelight"),
+    Column("seen", String(40), nullable=False, doc="its last sign of life, on the database's clock: every 5 s"),
 )

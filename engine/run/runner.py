@@ -363,9 +363,19 @@ class Runner:
             return
         beside = {name: task for name, task in self._tasks.items() if self.graph.retry_scope(name) == scope}
         self._failed[scope] = [state, *(self.graph.by_id[name] for name in beside)]
+        for name, task in beside.items():
+            self._note_stopped(self.graph.by_id[name], task)
         recovery = self._recover(scope, list(beside.values()), wait_s, error)
         self._recoveries[scope] = asyncio.create_task(recovery, name=scope)
         self._recoveries[scope].add_done_callback(partial(self._note, scope))
+
+    def _note_stopped(self, state: State, task: asyncio.Task[TakenFrame | None]) -> None:
+        """Record the outcome of a state that is repeated with one that has failed. It may just have ended itself."""
+        error = task.exception() if task.done() and not task.cancelled() else None
+        if task.done() and not task.cancelled() and error is None:
+            self.record.achieve(state)
+        else:
+            self.record.fail(state, error)
 
     def _retry_in_s(self, state: State, attempt: int, error: BaseException) -> float | None:
         """Return the seconds until the next try, or None. A wait for another program is not a failure."""

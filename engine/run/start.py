@@ -8,18 +8,18 @@ from pathlib import Path
 
 from safelight.devices import Timekeeper, load_observatory, shipped_observatories
 from safelight.engine.clock import Clock, wall_utc
-from safelight.engine.errors import RunRefused
+from safelight.engine.errors import JournalError, RunRefused
 from safelight.engine.events import Announcer, Listener
 from safelight.engine.home import default_home
 from safelight.engine.planning.plan import Plan
 from safelight.engine.planning.request import Request, choose, plan_of
 from safelight.engine.planning.start_position import read_start_position
-from safelight.engine.records.database import default_url
+from safelight.engine.records.database import Journal, default_url
 from safelight.engine.records.event_log import run_log
 from safelight.engine.records.hardware_names import hardware_of
 from safelight.engine.records.held_observatory import hold_observatory
 from safelight.engine.records.run_folders import RunNames, claim_folder
-from safelight.engine.records.stored_run import RunPage, write_run
+from safelight.engine.records.stored_run import RunPage, withdraw_run, write_run
 from safelight.engine.run.first_look import occupied
 from safelight.engine.run.preflight import clock_at, on_asyncio, only_unicode, require_writable
 from safelight.engine.run.runner import Runner
@@ -87,24 +87,35 @@ async def perform(
                 if requested:
                     raise RunRefused(f"no running request names run {run} any more")
                 continue
-            with run_log(home, run, request.log_level) as log:
-                segment = Segment(
-                    run=run,
-                    plan=plan,
-                    clock=clock,
-                    home=home,
-                    folder=folder,
-                    announce=Announcer(run, clock, (*listeners, log)),
-                    lock=lock,
-                    faults=request.faults,
-                    guarded=guarded,
-                    asked_by=request.asked_by,
-                    observatory_source=_source(request),
-                    take_over=request.take_over,
-                    polite=await occupied(plan.observatory, home, lock.journal),
-                    notes=() if choice.note is None else (choice.note,),
-                )
-                return await segment.execute(on_start)
+            try:
+                with run_log(home, run, request.log_level) as log:
+                    segment = Segment(
+                        run=run,
+                        plan=plan,
+                        clock=clock,
+                        home=home,
+                        folder=folder,
+                        announce=Announcer(run, clock, (*listeners, log)),
+                        lock=lock,
+                        faults=request.faults,
+                        guarded=guarded,
+                        asked_by=request.asked_by,
+                        observatory_source=_source(request),
+                        take_over=request.take_over,
+                        polite=await occupied(plan.observatory, home, lock.journal),
+                        notes=() if choice.note is None else (choice.note,),
+                    )
+                    return await segment.execute(on_start)
+            except BaseException:
+                _withdraw(lock.journal, run, folder)
+                raise
+
+
+def _withdraw(journal: Journal, run: str, folder: Path) -> None:
+    """Leave no trace of a run that was refused or cancelled before it began. One that has begun stays."""
+    with suppress(JournalError, OSError):
+        if withdraw_run(journal, run):
+            folder.rmdir()
 
 
 def page_of(plan: Plan, request: Request, run: str, folder: Path) -> RunPage:

@@ -13,9 +13,12 @@ import typer
 from safelight.commands.output import ABORTED, aside, tell
 from safelight.signals import STOPS
 
-__all__ = ["BUSY", "conduct", "conduct_off", "end_at_signal"]
+__all__ = ["BUSY", "conduct", "conduct_off", "end_at_signal", "left_alone"]
 
 T = TypeVar("T")
+
+_OFF = "safelight-off"
+"""Beginning of the names of threads that switch lamps off."""
 
 BUSY = "Already stopping: the lamps are being switched off and read back. This takes a few seconds; please wait."
 
@@ -67,19 +70,32 @@ def conduct_off(works: Iterable[Callable[[], Coroutine[Any, Any, T]]]) -> list[T
     STOPS.obey(lambda name, count: _answer(f"{name}: {BUSY}"))  # noqa: ARG005
     works = list(works)
     results: list[T | Exception] = [RuntimeError("it was not tried")] * len(works)
+    ended = [threading.Event() for _ in works]
+
+    async def whole(number: int) -> None:
+        try:
+            results[number] = await works[number]()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported once all lamps were commanded
+            results[number] = error
+        ended[number].set()
 
     def one(number: int) -> None:
         try:
-            results[number] = asyncio.run(works[number]())
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported once all lamps were commanded
-            results[number] = error
+            asyncio.run(whole(number))
+        finally:
+            ended[number].set()
 
-    threads = [threading.Thread(target=one, args=(number,), name=f"off-{number}") for number in range(len(works))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    for number in range(len(works)):
+        # A loop may wait long for a thread of its own, as for the name of a host: it is left alone.
+        threading.Thread(target=one, args=(number,), name=f"{_OFF}-{number}", daemon=True).start()
+    for event in ended:
+        event.wait()
     return results
+
+
+def left_alone() -> bool:
+    """Return whether something of `conduct_off` still waits: the interpreter would wait for it at its end."""
+    return any(thread.name.startswith(_OFF) for thread in threading.enumerate())
 
 
 def _answer(words: str) -> None:

@@ -117,7 +117,7 @@ def on(
     tell(
         f"The guards (processes {watchers}) switch it off at {lit.until:%Y-%m-%d %H:%M:%S} UTC, "
         f"{brief((lit.until - wall_utc()).total_seconds())} from now;\n"
-        f"before that: `{CommandHints.at(source, home).lamps('off')} {lit.lamp}`"
+        f"before that: `{CommandHints.at(source, home).lamps('off', lit.lamp)}`"
     )
 
 
@@ -134,13 +134,18 @@ def off(
 ) -> None:
     """Switch one lamp off, or all of them, and read them back. The exit code is 10 if a lamp is not confirmed off."""
     from safelight.commands.conducting import conduct_off  # noqa: PLC0415
+    from safelight.commands.output import aside, tell  # noqa: PLC0415
     from safelight.engine.home import default_home  # noqa: PLC0415
     from safelight.engine.manual.bench import open_bench  # noqa: PLC0415
 
     options = opening(home, faults, speed)
 
+    def early(lamp: str) -> None:
+        said = f"{lamp} is read back as off by one path; waiting for the other one, 4 s at most"
+        aside(lambda: tell(said))
+
     async def darken(source: str, heard: dict[str, str]) -> dict[str, Any]:
-        async with open_bench(source, **options, heard=heard.__setitem__) as bench:
+        async with open_bench(source, **options, heard=heard.__setitem__, early=early) as bench:
             found = await bench.darken(name)
             return {**facts(bench), "lamps": found}
 

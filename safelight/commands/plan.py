@@ -162,6 +162,7 @@ def _summary(plan: "Plan", *, folded: bool) -> list[str]:
         f"total    {clock_face(plan.total_s)} ({plan.total_s:.1f} s)",
         f"shortest {clock_face(plan.bound_s)} ({plan.bound_s:.1f} s) possible; this plan is {over:.2f} % longer",
     ]
+    lines += [f"         {brief(seconds)}: {why}" for why, seconds in plan.excess]
     serial_s = plan.serial_s
     saved = "none" if serial_s is None else f"saves {max(serial_s - plan.total_s, 0.0):.1f} s of {serial_s:.1f} s"
     lines.append(f"overlap  {saved}" + ("" if folded else f"; {_CRITICAL} marks what decides the total"))

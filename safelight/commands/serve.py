@@ -18,6 +18,15 @@ Host = Annotated[
     ),
 ]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="The port to listen at; 0: any free one.")]
+PublicUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--public-url",
+        metavar="URL",
+        show_default=False,
+        help="https://NAME as which a reverse proxy on this machine serves it. There, watching needs a token as well.",
+    ),
+]
 
 
 def serve(
@@ -29,12 +38,13 @@ def serve(
     journal: JournalUrl = None,
     frames: FramesFolder = Path("frames"),
     speed: Speed = "1",
+    public_url: PublicUrl = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print address and token as one line of JSON.")] = False,
 ) -> None:
     """Serve the web page to watch runs and lamps, and to start, pause, abort and resume runs.
 
-    It listens on this machine only. The printed token is needed to control anything. Without it, the page can only be
-    watched. Runs are separate processes, and continue when the server or the browser ends.
+    It listens on this machine only. To control anything, the printed token is needed, or one of `safelight token add`.
+    Without one, the page can only be watched. Runs are separate processes, and continue when the server ends.
     """
     from safelight.commands.manual_options import say_if_assumed, whose_lamps  # noqa: PLC0415
     from safelight.commands.output import put_json, settle, tell  # noqa: PLC0415
@@ -50,6 +60,7 @@ def serve(
             f"--host: expected {_HOST}, got {host}: the page switches lamps, so it is served on this machine only. "
             f"From elsewhere: `ssh -L {port}:{_HOST}:{port} THIS-MACHINE`, then http://localhost:{port}/"
         )
+    public = _origin(public_url)
     clock_for(speed)  # a wrong one is reported now, not when a run is started
     try:
         from safelight.web import ServerSettings  # noqa: PLC0415
@@ -71,8 +82,27 @@ def serve(
         raise EngineError(f"several observatories are in use here ({', '.join(whose)}): say which with --observatory")
     if whose == (SIMULATED,):
         say_if_assumed(observatory, home)
-    place = ServerSettings((home or default_home()).absolute(), frames.absolute(), whose[0], journal, speed)
+    place = ServerSettings((home or default_home()).absolute(), frames.absolute(), whose[0], journal, speed, public)
     listen(place, port, ready)
+
+
+def _origin(url: str | None) -> str:
+    """Return the origin of the public address, or nothing."""
+    from urllib.parse import urlsplit  # noqa: PLC0415 - a command pays for what it uses
+
+    from safelight.engine.errors import EngineError  # noqa: PLC0415
+
+    if url is None:
+        return ""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port not in (None, 443) else ""
+        right = parts.scheme == "https" and parts.hostname and parts.path in ("", "/") and "@" not in parts.netloc
+    except ValueError:
+        right = False
+    if not right or parts.query or parts.fragment:
+        raise EngineError(f"--public-url: expected https://NAME without a path, got {url!r}")
+    return f"https://{parts.hostname}{port}"
 
 
 def _greeting(address: str, token: str, home: Path) -> str:

@@ -28,7 +28,9 @@ def use(observatory: Which = None, *, forget: Forget = False, home: Home = None,
 
     An option or argument comes first, then $SAFELIGHT_OBSERVATORY, then this default, then the simulated observatory.
     """
+    from safelight.commands.check import look_at_drivers  # noqa: PLC0415 - a command pays for what it uses
     from safelight.commands.output import put, put_json  # noqa: PLC0415
+    from safelight.devices import load_observatory  # noqa: PLC0415
     from safelight.engine.default_observatory import choose_observatory, forget_default  # noqa: PLC0415
     from safelight.engine.default_observatory import use as make_default  # noqa: PLC0415
     from safelight.engine.errors import RunRefused  # noqa: PLC0415
@@ -38,6 +40,7 @@ def use(observatory: Which = None, *, forget: Forget = False, home: Home = None,
     if forget:
         forget_default(home)
     if observatory is not None:
+        look_at_drivers(load_observatory(observatory))
         make_default(observatory, home)
     choice = choose_observatory(None, home)
     if as_json:

@@ -3,7 +3,7 @@
 import reprlib
 from dataclasses import dataclass
 
-__all__ = ["MOST_PROBLEMS", "Problem", "Refusal", "Unreadable", "is_unicode", "quoted", "shown", "written"]
+__all__ = ["MOST_PROBLEMS", "Problem", "Refusal", "Unreadable", "in_quotes", "is_unicode", "quoted", "shown", "written"]
 
 MOST_PROBLEMS = 100  # A longer list would not be read to its end.
 LONGEST_QUOTATION = 300
@@ -31,6 +31,12 @@ def written(value: object) -> str:
     if value is None:
         return "nothing"
     return str(value).lower() if isinstance(value, bool) else shown(value)
+
+
+def in_quotes(value: object) -> str:
+    """Return how to write a number that is meant as a name, such as ` (write "460")`, and nothing for other values."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f' (write "{value}")' if number else ""
 
 
 def is_unicode(text: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from safelight.documents.errors import MOST_PROBLEMS, Problem, Refusal, shown, written
+from safelight.documents.errors import MOST_PROBLEMS, Problem, Refusal, in_quotes, shown, written
 from safelight.documents.names import listed, nearest
 from safelight.documents.parsed import Parsed, Path
 from safelight.documents.places import dotted, line_of
@@ -120,13 +120,15 @@ def _near(value: object, allowed: str | None) -> str | None:
 
 
 def _plain_name(name: object) -> str:
-    """Return a name without refused characters, such as ` (write HgAr)` for 'Hg (Ar)'."""
-    plain = re.sub(r"[^A-Za-z0-9_+-]|^[_+-]+", "", str(name))[:40]
+    """Return a name with `_` for refused characters, such as ` (write gcal_mirror)` for 'gcal mirror'."""
+    plain = re.sub(r"[^A-Za-z0-9_+-]+", "_", str(name))[:40].strip("_+-")
     return f" (write {plain})" if plain and plain != name else ""
 
 
 def _hint(value: object, allowed: str | None) -> str:
     """Return how to write a number that was written as a text, such as ` (write 20)` for '20s'."""
+    if (allowed or "").startswith("a name of"):
+        return in_quotes(value)
     if not isinstance(value, str) or "number" not in (allowed or ""):
         return ""
     if unit := _WITH_UNIT.fullmatch(value.strip().lower()):

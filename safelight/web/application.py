@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from safelight.devices import load_observatory
 from safelight.engine.clock import Clock
 from safelight.engine.command_hints import CommandHints
+from safelight.engine.fleet.people import Person, hash_of
 from safelight.engine.manual.interlock import existing_journal
 from safelight.engine.records.database import Journal
 from safelight.engine.requester import requester_name
@@ -28,12 +29,13 @@ from safelight.errors import SafelightError
 from safelight.show.history.run_history import read_history
 from safelight.web.assets import load_assets
 from safelight.web.frame_picture import FramePicture, NoPicture, frame_file, frame_picture
-from safelight.web.gate import LARGEST_BODY, Gate
+from safelight.web.gate import COOKIE, LARGEST_BODY, Door, Gate, watch_key
 from safelight.web.graph_picture import Graphs
 from safelight.web.journal_watch import JournalWatch
 from safelight.web.lamp_watch import LampWatch
 from safelight.web.launcher import Launcher
 from safelight.web.page_actions import BadRequest, PageActions
+from safelight.web.rates import Rates
 from safelight.web.settings import ServerSettings
 from safelight.web.stream import Stream
 
@@ -45,8 +47,8 @@ _LONGEST_NAME = 200
 class Answers:
     """Functions of the routes, with their dependencies."""
 
-    def __init__(self, place: ServerSettings, desk: PageActions, stream: Stream) -> None:
-        self._place, self._desk, self._stream = place, desk, stream
+    def __init__(self, place: ServerSettings, desk: PageActions, stream: Stream, door: Door) -> None:
+        self._place, self._desk, self._stream, self._door = place, desk, stream, door
         self._assets = load_assets()
         self._lamp_threads = CapacityLimiter(20)
         self._picture_threads = CapacityLimiter(4)
@@ -73,7 +75,8 @@ class Answers:
         run = request.query_params.get("run") or None
         if run is not None and len(run) > _LONGEST_NAME:
             return JSONResponse({"error": "no such run"}, 404)
-        return _Feed(self._stream, run)
+        # A token that is removed ends what is read with it.
+        return _Feed(self._stream, run, lambda: self._door.watcher(request.headers) is not None)
 
     async def library(self, _request: Request) -> Response:
         """Send the available sequences."""
@@ -136,9 +139,11 @@ class Answers:
         asked = await _body(request)
         if asked is None:
             return JSONResponse({"error": "send a JSON object"}, 400)
-        verb, where = request.path_params["verb"], request.client.host if request.client else ""
+        verb, person = request.path_params["verb"], self._door.holder(request.headers)
+        if verb in ("token", "sign-out"):
+            return self._signed(request, person, out=verb == "sign-out")
         try:
-            act = self._act(verb, asked, requester_name("the web page", where=where))
+            act = self._act(verb, asked, self._requester(request, person))
             if verb == "lamps-off":
                 # The lamps have their own thread, so that they never wait for another request.
                 with self._stream.switch():
@@ -151,16 +156,35 @@ class Answers:
         self._stream.lamps.hurry()
         return JSONResponse(answer)
 
+    def _requester(self, request: Request, person: Person | None) -> str:
+        """Return who has pressed a button. Behind a proxy, the address would be the proxy's."""
+        at = self._door.public if self._door.at_public(request.headers) else None
+        where = at or (request.client.host if request.client else "")
+        name = person.name if person is not None else ""
+        return requester_name(f"{name}, the web page" if name else "the web page", where=where)
+
+    def _signed(self, request: Request, person: Person | None, *, out: bool) -> Response:
+        """Tell a person's name and right. At the public address, set or delete the cookie for reading."""
+        answer = JSONResponse({"name": person.name if person else "", "may": person.may if person else None})
+        if self._door.at_public(request.headers):
+            token = request.headers.get("authorization", "").partition(" ")[2].strip()
+            key = "" if out else watch_key(hash_of(token))
+            more = {"max_age": 0} if out else {}
+            answer.set_cookie(COOKIE, key, secure=True, httponly=True, samesite="strict", path="/", **more)
+        return answer
+
     def _act(self, verb: str, asked: Mapping[str, Any], who: str) -> Callable[[], dict[str, Any]]:
         desk = self._desk
         verbs: Mapping[str, Callable[[], dict[str, Any]]] = {
-            "token": dict,
             "check": partial(desk.check, asked),
             "start": partial(self._started, partial(desk.start, asked, who)),
             "resume": partial(self._started, partial(desk.resume, asked.get("run"), who)),
             "abort": partial(desk.stop, asked.get("run"), "abort", who),
             "pause": partial(desk.stop, asked.get("run"), "pause", who),
             "cancel": partial(desk.cancel, asked.get("request"), who),
+            "add": partial(desk.add, asked, who),
+            "move": partial(desk.move, asked.get("request"), asked.get("before")),
+            "schedule": partial(desk.pause_schedule, asked.get("name"), asked.get("paused")),
             "lamps-off": partial(desk.lamps_off, who),
         }
         if verb not in verbs:
@@ -178,8 +202,8 @@ class Answers:
 class _Feed(StreamingResponse):
     """Events for one page, which takes one of the places while it is connected."""
 
-    def __init__(self, stream: Stream, run: str | None) -> None:
-        super().__init__(stream.follow(run), media_type="text/event-stream")
+    def __init__(self, stream: Stream, run: str | None, allowed: Callable[[], bool]) -> None:
+        super().__init__(stream.follow(run, allowed), media_type="text/event-stream")
         self._stream = stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -212,7 +236,7 @@ def make_application(place: ServerSettings, token: str) -> tuple[ASGIApp, Stream
 
     Args:
         place: settings of the server.
-        token: token for changes.
+        token: token of this start, for everything.
 
     Raises:
         ObservatoryError: the observatory can't be read.
@@ -233,7 +257,8 @@ def make_application(place: ServerSettings, token: str) -> tuple[ASGIApp, Stream
             journal.stop()
             lamps.stop()
 
-    answers = Answers(place, PageActions(place, launcher), stream)
+    door = Door(token, lambda: journal.sight.people, place.public_url)
+    answers = Answers(place, PageActions(place, launcher), stream, door)
     routes = [
         Route("/", answers.page),
         Route("/assets/{name}", answers.asset),
@@ -243,4 +268,4 @@ def make_application(place: ServerSettings, token: str) -> tuple[ASGIApp, Stream
         Route("/api/graph", answers.graph),
         Route("/api/{verb}", answers.change, methods=["POST"]),
     ]
-    return Gate(Starlette(routes=routes, lifespan=lifespan), token), stream
+    return Gate(Starlette(routes=routes, lifespan=lifespan), door, Rates(clock.now)), stream

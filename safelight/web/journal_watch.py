@@ -12,6 +12,8 @@ import sqlalchemy as sa
 
 from safelight.engine.clock import Clock, wall_utc
 from safelight.engine.errors import JournalError, RunRefused
+from safelight.engine.fleet.people import Person, people
+from safelight.engine.fleet.signs_of_life import LifeSign, life_signs
 from safelight.engine.guard.status_files import guards
 from safelight.engine.manual.interlock import existing_journal
 from safelight.engine.records import tables
@@ -19,7 +21,7 @@ from safelight.engine.records.database import Journal
 from safelight.engine.records.lock import Owner, running
 from safelight.engine.records.run_list import run_entries
 from safelight.show.history.run_history import RunHistory, read_history
-from safelight.web.queue_view import queue_view
+from safelight.web.queue_view import NO_SCHEDULES, ScheduleList, queue_view, schedule_list
 from safelight.web.run_view import RunView, last_written, run_view
 from safelight.web.settings import ServerSettings
 
@@ -44,6 +46,9 @@ class Sight:
         accounts: run -> its view, for the watched and the running ones.
         lamp_mark: changes when a lamp event is written.
         queue: requests; the same object while nothing in it changes.
+        schedules: with their next times.
+        hosts: last signs of life of workers and keepers, as ages at the time of reading, s.
+        people: people with tokens, by their hashes. As read last, even if the journal can't be read now.
     """
 
     at_s: float | None
@@ -54,6 +59,9 @@ class Sight:
     lamp_mark: object = None
     error: str | None = None
     queue: tuple[Mapping[str, Any], ...] = ()
+    people: Mapping[str, Person] = field(default_factory=dict)
+    schedules: ScheduleList = NO_SCHEDULES
+    hosts: tuple[LifeSign, ...] = ()
 
     @property
     def present(self) -> str | None:
@@ -168,7 +176,9 @@ class JournalWatch:
         accounts = {run: account for run in wanted if (account := self._account(journal, run, owners, at_s))}
         queue = queue_view(journal)
         queue = self.sight.queue if queue == self.sight.queue else queue
-        return Sight(at_s, owners, runs, accounts, tuple(guards(self._place.home)), mark[0], queue=queue)
+        near, listed = tuple(guards(self._place.home)), schedule_list(journal, self.sight.schedules)
+        hosts = tuple(life_signs(journal))
+        return Sight(at_s, owners, runs, accounts, near, mark[0], None, queue, people(journal), listed, hosts)
 
     def _account(self, journal: Journal, run: str, owners: Mapping[str, Owner], at_s: float) -> RunView | None:
         """Return the view of a run, the old one if nothing has changed."""

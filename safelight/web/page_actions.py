@@ -15,7 +15,8 @@ from safelight.engine.planning.frame_cards import require_distinct_cards
 from safelight.engine.planning.offers import offer_names, offers_of
 from safelight.engine.planning.plan import Plan, make_plan, site_of
 from safelight.engine.planning.request import Request, plan_of
-from safelight.engine.queue.requests import cancel
+from safelight.engine.queue.requests import QueuedRequest, add, cancel, move
+from safelight.engine.queue.schedules import pause_schedule
 from safelight.engine.records.database import Journal
 from safelight.engine.records.lock import running
 from safelight.engine.records.stop_requests import request_stop
@@ -166,13 +167,74 @@ class PageActions:
             RunRefused: there is no such request, or it has ended.
             JournalError: it can't be written.
         """
-        if not isinstance(request, int) or isinstance(request, bool) or not 0 < request < _LARGEST_NUMBER:
-            raise BadRequest("expected the number of a request")
+        number = _number(request)
         journal = self._journal()
         try:
-            return {"request": request, "was": cancel(journal, request, who)}
+            return {"request": number, "was": cancel(journal, number, who)}
         finally:
             journal.close()
+
+    def add(self, asked: Mapping[str, Any], who: str) -> dict[str, Any]:
+        """Check a sequence and add a request for it to the queue. With problems it is not added.
+
+        Raises:
+            BadRequest: as `check`, or a priority that is none.
+            JournalError: it can't be written.
+        """
+        checked = self.check(asked)
+        if not checked["ok"]:
+            return checked
+        priority = asked.get("priority", 0)
+        if not isinstance(priority, int) or isinstance(priority, bool) or abs(priority) >= _LARGEST_NUMBER:
+            raise BadRequest("expected a whole number as priority")
+        plan = self._plan(*self._subject(asked), asked)
+        given = {"overlap": ("no_overlap", False), "park_after": ("park", True), "point": ("no_point", False)}
+        request = QueuedRequest(
+            asked_by=who,
+            observatory=plan.observatory.name,
+            sequence=plan.document.name,
+            sequence_text=plan.document.text,
+            sequence_hash=plan.document.hash,
+            expected_s=plan.total_s,
+            priority=priority,
+            options={name: value for name, (key, value) in given.items() if asked.get(key)},
+        )
+        journal = Journal(self.place.url)
+        try:
+            return {**checked, "request": add(journal, request)}
+        finally:
+            journal.close()
+
+    def move(self, request: object, before: object) -> dict[str, Any]:
+        """Let a waiting request begin right before another one.
+
+        Raises:
+            RunRefused: one of both does not wait, or they are of different observatories.
+            JournalError: it can't be written.
+        """
+        number, other = _number(request), _number(before)
+        journal = self._journal()
+        try:
+            move(journal, number, before=other)
+        finally:
+            journal.close()
+        return {"request": number, "before": other}
+
+    def pause_schedule(self, name: object, paused: object) -> dict[str, Any]:
+        """Let a schedule make no requests, or again.
+
+        Raises:
+            RunRefused: there is none.
+            JournalError: it can't be written.
+        """
+        if not isinstance(name, str) or not isinstance(paused, bool):
+            raise BadRequest("expected the name of a schedule, and `paused` as true or false")
+        journal = self._journal()
+        try:
+            pause_schedule(journal, name, paused=paused)
+        finally:
+            journal.close()
+        return {"schedule": name, "paused": paused}
 
     def lamps_off(self, who: str) -> dict[str, Any]:
         """Switch every lamp off and read it back, as `safelight lamps off` does. Raises nothing.
@@ -235,3 +297,9 @@ def _name(run: object) -> str:
     if not isinstance(run, str) or not run:
         raise BadRequest("name the run")
     return run
+
+
+def _number(request: object) -> int:
+    if not isinstance(request, int) or isinstance(request, bool) or not 0 < request < _LARGEST_NUMBER:
+        raise BadRequest("expected the number of a request")
+    return request

@@ -18,6 +18,7 @@ class ServerSettings:
         observatory: a shipped name or the path of a document.
         journal: its URL; None: the SQLite file in the state folder.
         speed: speed of runs started from the page: 1, N times faster, `max`.
+        public_url: origin that a reverse proxy serves, such as `https://calib.example`; empty: none.
     """
 
     home: Path
@@ -25,6 +26,7 @@ class ServerSettings:
     observatory: str = "simulated"
     journal: str | None = None
     speed: str = "1"
+    public_url: str = ""
 
     @property
     def url(self) -> str:
@@ -34,4 +36,4 @@ class ServerSettings:
     @property
     def whereabouts(self) -> list[str]:
         """Options with which a command finds state folder and journal."""
-        return ["--home", str(self.home), *(["--journal", self.journal] if self.journal else [])]
+        return ["--state-dir", str(self.home), *(["--journal", self.journal] if self.journal else [])]

@@ -1,14 +1,14 @@
 """Server-sent events for a page.
 
 `tick` is sent every second and has everything that must be up to date: the server's time, the age of the readings of
-journal and lamps, the lamps themselves, and the running states. `runs`, `queue` and `run` are sent when they have
-changed. Every
-message is complete, so that a page that reconnects has missed nothing.
+journal and lamps, the lamps themselves, the running states, and the signs of life of hosts. `runs`, `queue`,
+`schedules` and `run` are sent when they have changed. Every message is complete, so that a page that reconnects has
+missed nothing.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from safelight.devices import Observatory
 from safelight.engine.clock import Clock, real_wait, wall_utc
 from safelight.engine.command_hints import CommandHints
+from safelight.engine.fleet.signs_of_life import LifeSign
 from safelight.web.journal_watch import JournalWatch, Sight
 from safelight.web.lamp_watch import LampReading, LampView, LampWatch
 from safelight.web.launcher import Launcher
@@ -74,6 +75,7 @@ class Stream:
         changed = (
             before.runs is not after.runs
             or before.queue is not after.queue
+            or before.schedules is not after.schedules
             or before.accounts != after.accounts
             or before.error != after.error
         )
@@ -105,11 +107,12 @@ class Stream:
         finally:
             self.switching -= 1
 
-    async def follow(self, run: str | None) -> AsyncIterator[bytes]:
+    async def follow(self, run: str | None, allowed: Callable[[], bool] = lambda: True) -> AsyncIterator[bytes]:
         """Yield the messages for one page.
 
         Args:
             run: the shown run; None: the running one, or the newest.
+            allowed: returns whether the page may still read.
         """
         changed = asyncio.Event()
         self._waiting.add(changed)
@@ -118,7 +121,7 @@ class Stream:
             with self.journal.watching(run):
                 # The pause before a browser reconnects, ms.
                 yield b"retry: 1000\n\n"
-                while not self.closing:
+                while not self.closing and allowed():
                     sight = self.journal.sight
                     yield _message("tick", self.tick(sight))
                     for name, value in self._news(sight, run):
@@ -133,7 +136,11 @@ class Stream:
     def _news(self, sight: Sight, run: str | None) -> list[tuple[str, Any]]:
         shown = run or sight.present
         account = sight.accounts.get(shown) if shown else None
-        news: list[tuple[str, Any]] = [("runs", sight.runs), ("queue", sight.queue)]
+        news: list[tuple[str, Any]] = [
+            ("runs", sight.runs),
+            ("queue", sight.queue),
+            ("schedules", sight.schedules.shown),
+        ]
         return [*news, ("run", account.facts)] if account is not None else news
 
     def tick(self, sight: Sight) -> dict[str, Any]:
@@ -156,6 +163,7 @@ class Stream:
             "going": going,
             "present": sight.present,
             "switching": self.switching,
+            "hosts": [_host(one, now_s - (now_s if sight.at_s is None else sight.at_s)) for one in sight.hosts],
             "guards": [{name: guard.get(name) for name in ("pid", "run", "doing")} for guard in sight.guards],
             "notices": list(self.launcher.notices),
         }
@@ -171,6 +179,16 @@ class Stream:
             "error": reading.error,
             "lamps": [_lamp(name, seen) for name, seen in reading.lamps.items()],
         }
+
+
+def _host(sign: LifeSign, more_s: float) -> dict[str, Any]:
+    return {
+        "host": sign.host,
+        "what": sign.what,
+        "observatory": sign.observatory,
+        "pid": sign.pid,
+        "age_s": round(sign.age_s + more_s, 1),
+    }
 
 
 def _lamp(name: str, seen: LampView) -> dict[str, Any]:

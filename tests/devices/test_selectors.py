@@ -281,6 +281,21 @@ def test_without_a_shutter_a_bias_sees_light(open_bench: Callable[..., Devices],
     run(scene())
 
 
+def test_a_mirror_keeps_the_sky_out_and_lets_lamps_in(open_bench: Callable[..., Devices], clock: Timekeeper, run: Run,
+                                                      tmp_path: Path) -> None:  # fmt: skip
+    """Where a lamp requires the position that keeps light out, that is the light of the sky, and the lamp is seen."""
+    devices = open_bench(lambda plain: plain["spectrographs"].update(shutter="none", dark_at={"mirror": "in"}))
+
+    async def scene() -> None:
+        await devices.lamps.on("ThAr")
+        await move(devices, mirror="in")
+        await clock.sleep(30.0)
+        seen = await expose(devices, ExposureOrder("arc", 20.0, "arc"), tmp_path)
+        assert seen["b1"].lamps["ThAr"] == pytest.approx(20.0, rel=0.05)
+
+    run(scene())
+
+
 def test_a_leaking_shutter(open_bench: Callable[..., Devices], clock: Timekeeper, run: Run, tmp_path: Path) -> None:
     """A dark beside a warm lamp shows what its shutter lets pass."""
     devices = open_bench(lambda plain: plain["spectrographs"]["options"].update(shutter_leak=0.2))

@@ -17,7 +17,7 @@ _VOLATILE = (
     (re.compile(r"\b\d+(?= +(watching|acting|lingering|UNSAFE)\b)"), "PROCESS"),
     (re.compile(r"\b[0-9a-f]{12,}\b"), "HASH"),
     (re.compile(r"(?<=127\.0\.0\.1:)\d+"), "PORT"),
-    (re.compile(r" --home [^\s`]+"), ""),
+    (re.compile(r" --(home|state-dir) [^\s`]+"), ""),
     (re.compile(r"─+"), "─"),
     (re.compile(r"[ \t]+"), " "),
 )

@@ -9,16 +9,11 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import settings
 
 from safelight.devices import Observatory, load_observatory, shipped_observatories
 from safelight.devices.simulated import Fault
 from safelight.engine import Options, Plan, Request, Runner, RunResult, VirtualClock, make_plan, perform, site_of
 from safelight.sequences import load
-
-# The same examples every time: a test that fails only sometimes is no help to anybody.
-settings.register_profile("steady", derandomize=True, deadline=None, database=None)
-settings.load_profile("steady")
 
 FEATURES: Mapping[str, Any] = {
     "name": "features",

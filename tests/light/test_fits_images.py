@@ -101,7 +101,7 @@ def _example() -> bytes:
 EXAMPLE = _example()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     cut=st.integers(0, len(EXAMPLE)),
     place=st.integers(0, 5759),

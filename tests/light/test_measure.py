@@ -21,7 +21,7 @@ TYPES = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     image=TYPES.flatmap(lambda kind: arrays.arrays(kind, arrays.array_shapes(min_dims=0, max_dims=4, min_side=0))),
     flavour=st.sampled_from(FLAVOURS),
@@ -33,7 +33,7 @@ def test_no_array_raises(image: NDArray[np.generic], flavour: str) -> None:
     assert verdict.numbers or verdict.not_judged
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     images=st.tuples(arrays.array_shapes(min_dims=2, max_dims=2, max_side=24), TYPES).flatmap(
         lambda both: st.lists(arrays.arrays(np.float64, both[0]), min_size=4, max_size=4)

@@ -125,9 +125,9 @@ def going(environment: dict[str, str], tmp_path: Path, warm_safelight: Path) -> 
 
 @pytest.fixture
 def lamp_run(going: Callable[..., Going], tmp_path: Path) -> Callable[..., Going]:
-    """Start a run with a bias and three frames under one lamp, 50 times faster than real."""
+    """Start a run with a bias and three frames under one lamp, 20 times faster than real: each exposure takes 5 s."""
     (tmp_path / "lamp.yaml").write_text(LAMP)
-    return lambda *more: going("run", "lamp.yaml", "--no-point", "--speed", "50", *more)
+    return lambda *more: going("run", "lamp.yaml", "--no-point", "--speed", "20", *more)
 
 
 @pytest.fixture

@@ -152,6 +152,15 @@ def test_use(home: Path, own: Path, inside: Inside) -> None:
     assert inside("use", own, "--forget").exception is not None
 
 
+def test_use_refuses_what_no_run_could_use(home: Path, own: Path, inside: Inside) -> None:
+    """An option that only the driver knows is missing. The default stays as it was."""
+    document = yaml.safe_load(own.read_text(encoding="utf-8"))
+    del document["spectrographs"]["options"]["lamp_adu_per_s"]
+    own.write_text(yaml.safe_dump(document), encoding="utf-8")
+    assert "lamp_adu_per_s: missing" in str(inside("use", str(own)).exception)
+    assert choose_observatory(None).why == "assumed"
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"observatory": 3}', b"\xff\xfe", b"[" * 5000, b" " * 20_000])
 def test_a_spoilt_default(home: Path, inside: Inside, content: bytes) -> None:
     """A spoilt default is reported with its file, never taken for the simulated observatory. A new one mends it."""

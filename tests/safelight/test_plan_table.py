@@ -1,11 +1,14 @@
 """The table of `plan`, on narrow and on wide paper."""
 
+from pathlib import Path
+
 import pytest
 from rich.console import Console
 
 from safelight.commands.plan import _table
 from safelight.commands.plan_blocks import block_rows
 from safelight.engine.planning.request import Request, plan_of
+from tests.engine.step_bench import written
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 140])
@@ -29,3 +32,18 @@ def test_a_block_has_one_row() -> None:
     assert names.count("mask to P1-2") == 3
     assert not [name for name in names if name.startswith("mask to") and name != "mask to P1-2"]
     assert len(names) < 20
+
+
+def test_a_lamp_that_is_lit_again_and_again_has_one_row(tmp_path: Path) -> None:
+    """Rests and warm-ups within a series are counted, not listed. A wait of the sequence keeps its row."""
+    path = written(tmp_path)
+    arc = "{warmup_s: 10.0, flavour: arc, longest_on_s: 900.0, rest: {after: 60.0, for: 20.0}}"
+    path.write_text(path.read_text("utf-8").replace("lamps:\n  units:\n", f"lamps:\n  units:\n    Neon: {arc}\n"))
+    lamp = {"lamps": ["Neon"], "exposure_time": 30, "count": 4}
+    document = {"name": "series", "steps": [lamp, {"wait": 60}, lamp]}
+    names = [name for name, *_ in block_rows(plan_of(Request(document, observatory=path)))]
+    assert names == [
+        "all lamps off", "set slit narrow", "warm up Neon", "Neon (arc), lit 4 times", "lamp off Neon",
+        "wait 60 s, lamps off", "warm up Neon", "Neon (arc), lit 4 times", "lamp off Neon", "set mirror out",
+        "safing: all lamps off",
+    ]  # fmt: skip

@@ -37,7 +37,7 @@ def test_killed_and_resumed(
     assert [(guard["run"], guard["doing"], list(guard["leases"])) for guard in watching] == [
         (name, "watching", ["Quartz"])
     ] * 2
-    assert 0 < watching[0]["leases"]["Quartz"] <= 7200 / 50
+    assert 0 < watching[0]["leases"]["Quartz"] <= 7200 / 20
     run.kill()
     assert all(until_gone(guard["pid"]) for guard in watching)
     assert list(guards(home)) == []
@@ -117,7 +117,7 @@ def test_the_end_names_the_next_step(inside: Inside, tmp_path: Path, faults: Cal
     failed = inside("run", "bias", *options, "--faults", path)
     assert failed.exit_code == 3
     name = next((tmp_path / "frames").iterdir()).name
-    assert f"`safelight resume {name} --home {tmp_path / 'there'} --journal {url}`" in failed.stderr
+    assert f"`safelight resume {name} --state-dir {tmp_path / 'there'} --journal {url}`" in failed.stderr
     assert json.loads(inside("runs", "--journal", url, "--json").stdout)["runs"][0]["run"] == name
     assert json.loads(inside("runs", "--json").stdout)["runs"] == []
     assert inside("resume", name, *options, "--verify").exit_code == 0

@@ -92,9 +92,9 @@ def test_commands_by_hand_reach_the_same_lamps(tmp_path: Path) -> None:
     """Another observatory and another home are named, with paths that hold anywhere. The usual ones are not."""
     site, home = tmp_path / "a site.yaml", tmp_path / "home"
     by_hand = CommandHints.at(site, home)
-    off = ["safelight", "lamps", "off", "--observatory", str(site), "--home", str(home)]
+    off = ["safelight", "lamps", "off", "--observatory", str(site), "--state-dir", str(home)]
     assert shlex.split(by_hand.lamps("off")) == off
-    assert shlex.split(by_hand.guard_status()) == ["safelight", "guard", "status", "--home", str(home)]
+    assert shlex.split(by_hand.guard_status()) == ["safelight", "guard", "status", "--state-dir", str(home)]
     for usual in (None, users_home()):
         assert CommandHints.at("simulated", usual).lamps("status") == "safelight lamps status"
     assert CommandHints.at("lvm", None).lamps("off") == "safelight lamps off --observatory lvm"
@@ -111,4 +111,4 @@ def test_the_alarm_names_the_lamps_that_are_meant(tmp_path: Path) -> None:
     end = {"event": "run.finished", "outcome": "unsafe", "frames": 0, "frames_asked": 1, "bad_frames": 0}
     progress.hear({**head, **end, "lamps": lamps, "elapsed_s": 1.0, "reason": None})
     progress.close()
-    assert f"`safelight lamps off --observatory {site} --home {tmp_path}`" in out.getvalue()
+    assert f"`safelight lamps off --observatory {site} --state-dir {tmp_path}`" in out.getvalue()

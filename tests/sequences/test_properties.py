@@ -20,7 +20,7 @@ KINDS = {"bias": 0, "dark": 1}
 
 
 @given(document=documents)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_frames(site: Site, document: dict[str, Any]) -> None:
     """Ids are unique. Biases come before darks, and darks before lamps."""
     frames = expand(load(document, site), site).frames
@@ -31,7 +31,7 @@ def test_frames(site: Site, document: dict[str, Any]) -> None:
 
 
 @given(document=documents)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_sweeps_fill_their_exposure(site: Site, document: dict[str, Any]) -> None:
     """Every fibre of a sweep is lit, and times and moves are the whole exposure."""
     for frame in expand(load(document, site), site).frames:
@@ -42,7 +42,7 @@ def test_sweeps_fill_their_exposure(site: Site, document: dict[str, Any]) -> Non
 
 
 @given(document=documents)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_form_does_not_matter(site: Site, document: dict[str, Any]) -> None:
     """YAML, JSON and dict of a document give the same spec and hash, and the schema accepts it."""
     found = load(document, site)
@@ -62,7 +62,7 @@ def refusal(load_it: Callable[[], object]) -> SequenceError | None:
 
 
 @given(document=junk)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_junk_values(site: Site, document: object) -> None:
     """A dict or JSON text of anything is accepted or refused, in words that any terminal can show."""
     mapping = document if isinstance(document, dict) else {"lamps": document}
@@ -72,7 +72,7 @@ def test_junk_values(site: Site, document: object) -> None:
 
 
 @given(text=st.one_of(st.text(), st.text(alphabet="ab:-[]{}&*!|>'\"#%@`,? \n\t1.e")))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_junk_text(site: Site, text: str) -> None:
     """A text of anything is refused, and nothing else happens."""
     with pytest.raises(SequenceError):
@@ -80,7 +80,7 @@ def test_junk_text(site: Site, text: str) -> None:
 
 
 @given(pattern=st.text(alphabet="P12-()[]{}|*+?.^$\\d,a", min_size=1, max_size=20))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_junk_patterns(site: Site, pattern: str) -> None:
     """Any regular expression is accepted or refused, and nothing else happens."""
     block = {"exposure_time": 3, "fibre": {"choose": pattern}}

@@ -159,6 +159,19 @@ def test_lamps_for_a_part_of_the_exposure() -> None:
     assert frame.lit_for == (("Argon", 20.0), ("Neon", 3.0))
 
 
+def test_lamps_for_the_whole_exposure() -> None:
+    """Seconds of the exposure itself are the whole of it. The lamp is lit before, with its own warm-up."""
+    made = frames("""
+        steps:
+          - lamps: [ThAr, Neon, Argon]
+            exposure_time: 30
+            lit_for: {ThAr: 30, Neon: 10, Argon: 5}
+        """)
+    assert (made[0].lit_for, made[0].warmup_s) == ((("Neon", 10.0), ("Argon", 5.0)), (60.0, 0.0, 0.0))
+    made = frames("steps: [{lamps: [Neon], exposure_time: [10, 30], lit_for: {Neon: 10}}]")
+    assert [frame.lit_for for frame in made] == [(), (("Neon", 10.0),)]
+
+
 def test_headers_of_a_step() -> None:
     """Cards of the document are defaults. A step's own count, OBJECT too."""
     made = frames("""
@@ -252,8 +265,10 @@ BAD = [
     ),
     ("contradicting lamps", "steps:\n- lamps: [ThAr, Sky]\n  flavour: arc\n  exposure_time: 3", 2, "steps.0.lamps",
      ["ThAr requires it", "Sky requires it"]),
-    ("a dark with the mirror in", "steps:\n- darks: {exposure_time: 3, setup: {mirror: in}}", 2, "steps.0",
-     ["dark frames require it"]),
+    ("a dark with the mirror in", "steps:\n- darks: {exposure_time: 3, setup: {mirror: in}}", 2,
+     "steps.0.darks.setup.mirror", ["dark frames require it"]),
+    ("a dark with the mirror in, next to it", "steps:\n- darks: {exposure_time: 3}\n  setup: {mirror: in}", 3,
+     "steps.0.setup.mirror", ["dark frames require it"]),
     ("exclusive lamps", "steps:\n- lamps: [ThAr, Quartz]\n  exposure_time: 3", 2, "steps.0.lamps",
      ["can't be lit together", "one of ThAr, Quartz"]),
     ("exclusive lamps of the first form", "lamps:\n- lamps: [ThAr, Quartz]\n  flavour: arc\n  exposure_time: 3", 2,
@@ -280,7 +295,8 @@ BAD = [
     ("timed, with a warm-up", LAMP + "  lit_for: {ThAr: 2}", 4, "steps.0.lit_for.ThAr", ["warm-up of 60 s"]),
     ("timed, of another step", LAMP + "  lit_for: {Neon: 2}", 4, "steps.0.lit_for.Neon", ["not a lamp of this step"]),
     ("timed, unknown", LAMP + "  lit_for: {Noen: 2}", 4, "steps.0.lit_for.Noen", ["did you mean 'Neon'"]),
-    ("timed for too long", NEON + "  lit_for: {Neon: 2.8}", 4, "steps.0.lit_for.Neon", ["at most 2.5"]),
+    ("timed for too long", NEON + "  lit_for: {Neon: 2.8}", 4, "steps.0.lit_for.Neon",
+     ["at most 2.5, or 3 for the whole exposure"]),
     ("timed for too short", NEON.replace("Neon", "Argon") + "  lit_for: {Argon: 1}", 4, "steps.0.lit_for.Argon",
      ["minimum on-time of 2 s", "at least 2"]),
     ("timed as a text", NEON + "  lit_for: {Neon: 2s}", 4, "steps.0.lit_for.Neon", ["expected seconds as a number"]),
@@ -299,6 +315,19 @@ BAD = [
     ("an unknown key", LAMP + "  colour: red", 4, "steps.0.colour", ["unknown key"]),
     ("a key of a bias", "steps:\n- biases: {fibre: P1-1}", 2, "steps.0.biases.fibre", ["unknown key"]),
     ("a set of nothing", "steps:\n- set: {}\n- biases: {}", 2, "steps.0.set", ["mapping of selector to position"]),
+    ("a position as a number", LAMP + "  setup: {slit: 460}", 4, "steps.0.setup.slit", ['got 460 (write "460")']),
+    ("a loop over numbers", LAMP + "  for: {slit: [460]}", 4, "steps.0.for.slit.0", ['got 460 (write "460")']),
+    ("a selector as a key", LAMP + "  slit: wide", 4, "steps.0.slit", ["slit is a selector", "setup: {slit: 'wide'}"]),
+    ("a selector as a key of darks", "steps:\n- darks: {exposure_time: 3, slit: wide}", 2, "steps.0.darks.slit",
+     ["slit is a selector", "setup: {slit: 'wide'}"]),
+    ("a level of a loop", "steps:\n- lamps: [Quartz]\n  exposure_time: 3\n  for: {level: [50, 5]}", 4,
+     "steps.0.for.level.1", ["from 10 to 100"]),
+    ("a kind, misspelt", "steps:\n- lamp: [ThAr]\n  exposure_time: 3", 2, "steps.0", ["did you mean 'lamps'"]),
+    ("one lamp without a list", "steps:\n- lamps: ThAr\n  exposure_time: 3", 2, "steps.0.lamps", ["(write [ThAr])"]),
+    ("a dark without a lamp", "steps:\n- lamps: []\n  flavour: dark\n  exposure_time: 3", 3, "steps.0.flavour",
+     ["a key of their own, `darks`"]),
+    ("a spectrograph as a camera", LAMP + "  cameras: [sp1]", 4, "steps.0.cameras.0", ["spectrographs: [sp1]"]),
+    ("a camera as a spectrograph", LAMP + "  spectrographs: [b]", 4, "steps.0.spectrographs.0", ["cameras: [b]"]),
     ("a file that is not there", "steps:\n- include: none.yaml", 2, "steps.0.include", ["can't be included"]),
 ]  # fmt: skip
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from safelight.web import gate, tokens
-from safelight.web.gate import refusal
+from safelight.web.gate import Door, refusal
 from safelight.web.stream import _MOST_PAGES
 from safelight.web.tokens import keep_token, same
 from tests.web.hosting import Server, wait_for
@@ -197,7 +197,8 @@ def test_tokens_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -
     assert same("right", "right")
     assert not same("right", "")
     headers = {"host": "localhost", "authorization": "Bearer r"}
-    assert refusal("POST", "/", headers, "right") == (401, "this needs the token that `safelight serve` has printed")
+    words = "this needs the token that `safelight serve` has printed, or one of `safelight token add`"
+    assert refusal("POST", "/", headers, Door("right")) == (401, words)
     assert asked == [(b"right", b"right"), (b"right", b""), (b"right", b"r")]
     assert gate.same is same
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from safelight.web.gate import LARGEST_BODY, refusal
+from safelight.web.gate import LARGEST_BODY, Door, refusal
 from tests.web.hosting import Server
 
 CHANGES = ("start", "check", "pause", "abort", "resume", "cancel", "lamps-off", "token")
@@ -67,7 +67,7 @@ def test_a_change_is_json_of_a_told_and_bounded_length(server: Server) -> None:
     assert server.ask("POST", "/api/token", {}, {"Authorization": token, "Content-Type": "text/plain"})[0] == 415
     assert server.change("check", {"document": "x" * LARGEST_BODY})[0] == 413
     headers = {"authorization": token, "content-type": "application/json", "host": "localhost"}
-    assert refusal("POST", "/api/token", headers, server.token) == (411, "send the length of the request")
+    assert refusal("POST", "/api/token", headers, Door(server.token)) == (411, "send the length of the request")
     assert server.change("token", ["no", "object"])[0] == 400
 
 

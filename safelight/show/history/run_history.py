@@ -114,7 +114,7 @@ class RunHistory(Representable):
         """Return the next step for the user, in one sentence.
 
         Args:
-            options: options with which a command finds the run again, `--home DIR`.
+            options: options with which a command finds the run again, `--state-dir DIR`.
             home: that state folder, if one was named: the simulated lamps are in it.
         """
         run = f"{self.page.run} {options}".rstrip()

@@ -223,7 +223,7 @@ def summary(end: Mapping[str, Any], options: str = "") -> Iterator[ProgressMessa
 
     Args:
         end: the event.
-        options: options with which a command finds the run again: `--home DIR`.
+        options: options with which a command finds the run again: `--state-dir DIR`.
     """
     outcome = end["outcome"]
     frames = f"{end['frames']} of {counted(end['frames_asked'], 'frame')}"

@@ -37,7 +37,7 @@ class Progress:
 
     Args:
         stream: output stream. A terminal gets the live display, anything else lines; None: the notebook's cell.
-        options: options with which a command finds the run again, `--home DIR`.
+        options: options with which a command finds the run again, `--state-dir DIR`.
         least: lowest level; None: everything without bars, or everything that the bars don't show.
     """
 
@@ -139,7 +139,7 @@ def progress_for(show: bool | None, stream: IO[str] | None = None, options: str 
     Args:
         show: True or False; None: if there is a terminal or a notebook.
         stream: output stream; default: standard error, or in a notebook the cell's output.
-        options: options with which a command finds the run again, `--home DIR`.
+        options: options with which a command finds the run again, `--state-dir DIR`.
 
     Yields:
         The progress; None if nothing is shown.

@@ -16,9 +16,17 @@ export function takeToken() {
 
 export const token = () => sessionStorage.getItem(KEY) ?? "";
 
+const MAY = { watch: "may watch", darken: "may switch lamps off, pause and abort", run: "may do everything" };
+
+// Whose token it is; null: not known yet, or that of the server's start.
+let holder = null;
+
 export function showControl() {
   const has = Boolean(token());
-  say(byId("control-words"), has ? "You can control this run" : "Watching only");
+  const mine = holder?.name ? `${holder.name} ${MAY[holder.may]}` : "You can control this run";
+  say(byId("control-words"), has ? mine : "Watching only");
+  // What a person may not do is not offered. The server decides in any case.
+  document.body.dataset.may = has ? holder?.may ?? "run" : "run";
   say(byId("control"), has ? "Sign out" : "Enter the token");
 }
 
@@ -37,10 +45,11 @@ async function send(verb, asked) {
 // Ask for a change; asks for the token where it is missing or wrong. Returns null where the person gave up. `sends` is
 // called whenever something is really sent (true), and whenever the token has to come first (false).
 export async function change(verb, asked = {}, sends = () => {}) {
-  for (let trouble = ""; ; trouble = "This token is not right (it changes at every start of the server).") {
+  for (let trouble = ""; ; trouble = "This token is not right (that of the server changes at every start).") {
     if (!token()) {
       sends(false);
       if (!(await askToken(trouble))) return null;
+      checkToken();
     }
     sends(true);
     const found = await send(verb, asked).catch((error) => ({ error: lost(error) }));
@@ -92,15 +101,23 @@ export async function checkToken() {
   if (!asked) return;
   const found = await send("token", {}).catch(() => ({}));
   // Another may have been entered meanwhile.
-  if (found.status === 401 && token() === asked) sessionStorage.removeItem(KEY);
+  if (token() !== asked) return;
+  if (found.status === 401) sessionStorage.removeItem(KEY);
+  if (found.status === 401 || found.status === 200) holder = found.status === 200 ? found : null;
   showControl();
 }
 
 export async function toggleControl() {
   if (token()) {
+    // Behind a proxy, the server lets this browser read no more.
+    await send("sign-out", {}).catch(() => ({}));
     sessionStorage.removeItem(KEY);
+    holder = null;
     showControl();
     return;
   }
-  if (await askToken("")) await change("token");
+  if (await askToken("")) {
+    await change("token");
+    await checkToken();
+  }
 }

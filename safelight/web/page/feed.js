@@ -7,9 +7,10 @@ const LOOK_MS = 250;
 const AFRESH_S = 10;
 
 export class Feed {
-  constructor(hear, judge) {
+  constructor(hear, judge, refused) {
     this.hear = hear;
     this.judge = judge;
+    this.refused = refused;
     this.run = null;
     this.source = null;
     this.tick = null;
@@ -31,7 +32,7 @@ export class Feed {
     this.opened = now();
     const source = new EventSource("/api/stream" + (run ? `?run=${encodeURIComponent(run)}` : ""));
     this.source = source;
-    for (const name of ["tick", "runs", "queue", "run"]) {
+    for (const name of ["tick", "runs", "queue", "schedules", "run"]) {
       source.addEventListener(name, (event) => this.source === source && this.take(name, JSON.parse(event.data)));
     }
     source.onerror = () => this.source === source && this.fail();
@@ -51,7 +52,10 @@ export class Feed {
   fail() {
     this.breakOff("gone");
     // The browser tries again by itself, unless the server has refused.
-    if (this.source?.readyState === EventSource.CLOSED) setTimeout(() => document.hidden || this.open(this.run), 1000);
+    if (this.source?.readyState === EventSource.CLOSED) {
+      this.refused();
+      setTimeout(() => document.hidden || this.open(this.run), 1000);
+    }
     this.look();
   }
 

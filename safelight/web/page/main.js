@@ -1,14 +1,14 @@
 // Everything comes together here: the server's events go to the parts of the page, the buttons to the server.
 
 import { warn } from "./banner.js";
-import { change, checkToken, showControl, takeToken, toggleControl } from "./control.js";
+import { askToken, change, checkToken, showControl, takeToken, toggleControl, token } from "./control.js";
 import { byId, clockFace, el, legible, replace, say, show, timeOf } from "./dom.js";
 import { Feed } from "./feed.js";
 import { showGraph, watchGraph } from "./graph.js";
 import { lampViews, showLamps, summary } from "./lamps.js";
 import { drawLog, showLog, showRuns } from "./log.js";
 import { badEnd, showNow } from "./now.js";
-import { showQueue } from "./queue.js";
+import { showHosts, showQueue, showSchedules } from "./queue.js";
 import { showRun } from "./run.js";
 import { loadLibrary, placeForm, watchForm } from "./start.js";
 import { moveNow, showTimeline, watchWidth } from "./timeline.js";
@@ -32,7 +32,9 @@ function hear(name, value) {
     runs = value;
     showRuns(runs, run?.run, choose);
   } else if (name === "queue") {
-    showQueue(value, cancel);
+    showQueue(value, cancel, move);
+  } else if (name === "schedules") {
+    showSchedules(value, pauseSchedule);
   } else if (name === "run") {
     if (run?.run !== value.run) showRuns(runs, value.run, choose);
     run = value;
@@ -51,6 +53,7 @@ function judge(found) {
   if (!tick) return;
   const views = lampViews(tick, believed.lamps, fresh.silence);
   showLamps(tick, views, believed.lamps, fresh.silence);
+  showHosts(tick.hosts, believed.journal, fresh.silence);
   showNow(tick, runs, believed.journal, act);
   const one = tick.going.find((each) => each.run === run?.run);
   moveNow(one && believed.journal ? one.elapsed_s : null);
@@ -111,14 +114,18 @@ async function act(verb, name) {
   if (verb === "resume" && found.pid) feed.open(null);
 }
 
-async function cancel(request) {
+async function order(verb, asked, done) {
   say(byId("said"), "");
-  const found = await change("cancel", { request });
+  const found = await change(verb, asked);
   if (!found) return;
-  say(byId("said"), found.error ? `cancel: ${found.error}` : `Request ${request} is cancelled; it was ${found.was}`);
+  say(byId("said"), found.error ? `${verb}: ${found.error}` : done(found));
   clearTimeout(saying);
   if (!found.error) saying = setTimeout(() => say(byId("said"), ""), SAID_MS);
 }
+
+const cancel = (request) => order("cancel", { request }, (found) => `Request ${request} is cancelled; it was ${found.was}`);
+const move = (request, before) => order("move", { request, before }, () => `Request ${request} begins before request ${before}`);
+const pauseSchedule = (name, paused) => order("schedule", { name, paused }, () => `Schedule ${name} is ${paused ? "paused" : "resumed"}`);
 
 let offs = 0;
 async function lampsOff() {
@@ -163,7 +170,23 @@ function outcome(found) {
 // A page that has failed must not look as if it knew anything.
 for (const event of ["error", "unhandledrejection"]) window.addEventListener(event, () => document.body.classList.add("failed"));
 
-const feed = new Feed(hear, (found) => judge(found));
+// Behind a proxy, watching needs a token as well. Who does not give one is not asked again.
+let asking = false;
+async function refused() {
+  if (asking) return;
+  asking = true;
+  const answer = await fetch("/api/library").catch(() => null);
+  if (answer?.status === 401) {
+    await checkToken();
+    if (!token() && !(await askToken("Watching needs a token here."))) return;
+    await checkToken();
+    loadLibrary();
+    watch();
+  }
+  asking = false;
+}
+
+const feed = new Feed(hear, (found) => judge(found), refused);
 takeToken();
 // The address that the server prints may be opened where the page is open already.
 window.addEventListener("hashchange", () => {

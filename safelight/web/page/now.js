@@ -48,7 +48,7 @@ function card(run, act) {
     active: part("ul", "active"),
     next: part("p", "fine"),
     stopping: el("p", { class: "stopping", role: "status" }),
-    buttons: el("p", { class: "buttons" },
+    buttons: el("p", { class: "buttons needs-darken" },
       button("pause", "Pause", "After the frame in progress; lamps off; can be resumed"),
       button("abort", "Abort", "Now; lamps off; the frame in progress is lost; can be resumed")),
   };

@@ -46,6 +46,7 @@ function asked() {
   const name = byId("library").value;
   const what = name ? { library: name } : { document: byId("document").value };
   for (const option of ["no_overlap", "no_point", "park", "take_over"]) what[option] = byId(option).checked;
+  what.priority = Math.trunc(Number(byId("priority").value)) || 0;
   return what;
 }
 
@@ -57,7 +58,7 @@ function tellChecked(found) {
       el("ul", { class: "problems" }, ...problems.map((text) => el("li", { text }))));
   }
   const lamps = Object.entries(found.lamps).map(([lamp, seconds]) => `${lamp} ${clockFace(seconds)}`).join(", ");
-  const begun = found.pid ? "Starting" : "It can be run";
+  const begun = found.pid ? "Starting" : found.request ? `Request ${found.request} is in the queue` : "It can be run";
   return replace(byId("checked"),
     el("p", { class: "good", text: `${begun}: ${found.name}, ${found.frames} frames in ${clockFace(found.total_s)}; lamps lit: ${lamps || "none"}` }),
     ...found.warnings.map((text) => el("p", { class: "fine", text: `Note: ${text}` })));
@@ -89,6 +90,7 @@ export function watchForm(started) {
     tell();
   });
   byId("check").addEventListener("click", () => submit("check"));
+  byId("add").addEventListener("click", () => submit("add"));
   byId("start-form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const found = await submit("start");

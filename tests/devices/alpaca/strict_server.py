@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 
 from tests.devices.dli.hosting import Listener, http_request
+from tests.devices.lamp_log import LampLog
+from tests.matrix import wall
 
 _SLOW_VERBS = frozenset({"getswitchvalue", "setasyncvalue", "cancelasync", "statechangecomplete"})
 
@@ -36,6 +38,21 @@ def now() -> float:
     return time.time()  # noqa: TID251 - a camera has a clock of its own
 
 
+@dataclass(frozen=True)
+class Taken:
+    """An exposure that a camera has begun. The first pixel of its image is its number.
+
+    Attributes:
+        began_s: on the clock of the log of lamps, s.
+        seconds: how long it was to integrate, s.
+        light: whether the shutter opened.
+    """
+
+    began_s: float
+    seconds: float
+    light: bool
+
+
 @dataclass
 class Camera:
     """A camera: what it is at follows from the time."""
@@ -52,6 +69,7 @@ class Camera:
     binning: int = 1
     gain: int = 1
     stale_s: float | None = None
+    taken: list[Taken] = field(default_factory=list)
 
     @property
     def state(self) -> int:
@@ -135,11 +153,16 @@ class StrictServer(Listener):
         idle_hands: every command is acknowledged, and not obeyed.
         wheels: its filter wheels.
         slow: elements of its switch that take their time.
+        safe: what its safety monitor says.
+        dome: `ShutterStatus` of its dome.
+        weather: sensor of its weather station -> number and its age, s.
         cover: that of the light panel: at 1 closed, at 3 open.
         nonsense: every answer is well-formed, and means nothing.
         broken: every request is answered with 500.
         mute: requests are obeyed and never answered.
+        unplugged: kinds of device whose hardware is gone: they say to be connected, and answer all else with 0x407.
         requests: method and path of every request.
+        log: lamps that were lit and darkened, with the time.
     """
 
     names: tuple[str, ...] = ("Argon", "Neon", "LDLS", "Fan", "mirror is in")
@@ -151,14 +174,19 @@ class StrictServer(Listener):
     wheels: list[Mover] = field(default_factory=lambda: [Mover()])
     slow: dict[int, Mover] = field(default_factory=dict)
     cover: Mover = field(default_factory=lambda: Mover(place=1.0))
+    safe: object = True
+    dome: object = 1
+    weather: dict[str, tuple[object, float | None]] = field(default_factory=dict)
     refuses: int = 0
     idle_hands: bool = False
     nonsense: bool = False
     broken: bool = False
     mute: bool = False
     lists: bool = False
+    unplugged: set[str] = field(default_factory=set)
     connected: set[str] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
+    log: LampLog = field(default_factory=LampLog)
     _serial: int = 0
 
     def lit(self) -> set[str]:
@@ -174,6 +202,7 @@ class StrictServer(Listener):
             self.requests.append(f"{request.method} {url.path}")
             form = dict(parse_qsl(request.body or url.query))
             code, kind, content = self._answer(request.method, url.path, form, request.headers)
+            self.log.note(self.lit())
             if self.mute:
                 await asyncio.get_running_loop().create_future()
             lines = [f"HTTP/1.1 {code} Whatever", f"Content-Length: {len(content)}", f"Content-Type: {kind}", "", ""]
@@ -229,7 +258,7 @@ class StrictServer(Listener):
             return None
         if verb == "name":
             return f"the {device.partition('/')[0]}"
-        if device not in self.connected:
+        if device not in self.connected or device.partition("/")[0] in self.unplugged:
             raise AlpacaError(0x407, "not connected")
         if self.refuses and (method == "PUT" or verb == "imagearray"):
             raise AlpacaError(self.refuses, "refused")
@@ -292,6 +321,23 @@ class StrictServer(Listener):
         place, moving = wheel.now()
         return {"position": -1 if moving else int(place), "names": ["R", "G"]}[verb]
 
+    def _safetymonitor(self, _method: str, _number: int, verb: str, _form: dict[str, str]) -> Any:
+        return {"issafe": self.safe}[verb]
+
+    def _dome(self, _method: str, _number: int, verb: str, _form: dict[str, str]) -> Any:
+        return {"shutterstatus": self.dome}[verb]
+
+    def _observingconditions(self, _method: str, _number: int, verb: str, form: dict[str, str]) -> Any:
+        sensor = form.pop("SensorName") if verb == "timesincelastupdate" else verb
+        if sensor not in self.weather:
+            raise AlpacaError(0x400, f"no {sensor}")
+        value, age_s = self.weather[sensor]
+        if verb == sensor:
+            return value
+        if age_s is None:
+            raise AlpacaError(0x400, "no age")
+        return age_s
+
     def _covercalibrator(self, method: str, number: int, verb: str, form: dict[str, str]) -> Any:
         if number:
             raise BadRequest("no such device")
@@ -325,6 +371,7 @@ class StrictServer(Listener):
             if camera.state != 0:
                 raise AlpacaError(0x40B, "the camera is not idle")
             camera.began, camera.seconds, camera.light, camera.image = now(), seconds, light, False
+            camera.taken.append(Taken(wall.now(), seconds, light))
         elif verb == "abortexposure":
             camera.broken = False
             if camera.state in {2, 3}:
@@ -367,6 +414,7 @@ class StrictServer(Listener):
             return head.tobytes() + b"no image"
         columns, rows = 32 // camera.binning, 24 // camera.binning
         pixels = np.arange(columns * rows, dtype="<u2").reshape(columns, rows)
+        pixels[0, 0] = len(camera.taken)
         head = np.array([1, 0, 0, 0, 44, 2, 8, 2, columns, rows, 0], "<i4")
         return head.tobytes() + pixels.tobytes()
 

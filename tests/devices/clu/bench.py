@@ -90,6 +90,8 @@ class Hardware:
             telescope.park()
         for door in (door for pair in self.doors.values() for door in pair):
             door.stuck, door.open = False, True
+        for archon in self.archons.values():
+            archon.late_s = 0.0
         for wago in self.wagos.values():
             wago.coils = dict(Wago().coils)
         self.mask.heal()

@@ -28,11 +28,13 @@ class Archon(Listener):
     Attributes:
         frames: how many frames were read out.
         integrations: how many integrations were begun.
+        late_s: how long it takes over the command before an integration, s.
     """
 
     port: int = 0
     frames: int = 0
     integrations: int = 0
+    late_s: float = 0.0
     parameters: dict[str, int] = field(default_factory=lambda: {key.upper(): n for key, n in _PARAMETERS.items()})
 
     def __post_init__(self) -> None:
@@ -44,6 +46,8 @@ class Archon(Listener):
         while True:
             line = (await reader.readuntil(b"\n")).decode().strip()
             number, command = line[1:3], line[3:]
+            if command == "HOLDTIMING" and self.late_s:
+                await asyncio.sleep(self.late_s)  # noqa: TID251 - a simulated device takes its time
             writer.write(self._reply(number, command))
             await writer.drain()
 

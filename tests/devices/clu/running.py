@@ -42,6 +42,7 @@ class Night:
     run: str = ""
     events: list[dict[str, Any]] = field(default_factory=list)
     _process: "subprocess.Popen[str] | None" = None
+    _said: dict[Path, int] = field(default_factory=dict)
 
     # ---- the commands
 
@@ -100,6 +101,7 @@ class Night:
                 os.kill(guard["pid"], signal.SIGKILL)
 
     def _start(self, *words: str) -> None:
+        self._said = {path: path.stat().st_size for path in self._logs()}
         self._process = subprocess.Popen(
             [self.bench.program, *words, "--home", str(self.folder / "home"), "--json"],
             stdout=subprocess.PIPE,
@@ -152,8 +154,11 @@ class Night:
         return fits.getheader(path.parent / entry["files"][0]["path"])
 
     def log(self) -> str:
-        """Return the log of the run so far."""
-        return "".join(path.read_text() for path in (self.folder / "home" / "logs").glob("*.jsonl"))
+        """Return what the log says since the run or its resume began."""
+        return "".join(path.read_text()[self._said.get(path, 0) :] for path in self._logs())
+
+    def _logs(self) -> list[Path]:
+        return sorted((self.folder / "home" / "logs").glob("*.jsonl"))
 
     # ---- what must be true at the end
 

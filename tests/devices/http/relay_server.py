@@ -14,6 +14,7 @@ from typing import ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.devices.dli.hosting import Listener, http_request
+from tests.devices.lamp_log import LampLog
 
 Answer = tuple[int, str]
 
@@ -29,9 +30,11 @@ class RelayServer(Listener):
         stuck: commands are acknowledged, and not obeyed.
         nonsense: every answer is well-formed, and means nothing.
         mute: requests are obeyed and never answered.
+        gone: it is off the network, and a gateway in front of it answers in its place.
         login: what a client has to know; None for an open board.
         paths: every request, in order.
         turned: every command that a relay has obeyed, in order: its channel, and whether it was closed.
+        log: channels that were closed and opened, with the time.
         held: while it is set, an off that arrives is obeyed only when this is done.
         holding: how many of them wait.
     """
@@ -42,10 +45,11 @@ class RelayServer(Listener):
 
     def __init__(self, login: tuple[str, str] | None = None) -> None:
         self.relays = {str(number): False for number in range(self.first, self.first + len(LAMPS) + 1)}
-        self.refuses = self.stuck = self.nonsense = self.mute = False
+        self.refuses = self.stuck = self.nonsense = self.mute = self.gone = False
         self.login = login
         self.paths: list[str] = []
         self.turned: list[tuple[str, bool]] = []
+        self.log = LampLog()
         self.holding = 0
         self._nonce = secrets.token_hex(8)
 
@@ -75,6 +79,8 @@ class RelayServer(Listener):
             await writer.drain()
 
     def _answer(self, method: str, target: str, headers: dict[str, str], body: str) -> tuple[int, str, list[str]]:
+        if self.gone:
+            return 502, "<html>Bad Gateway</html>", ["Content-Type: text/html"]
         if self.login is not None and not self.knows(method, target, headers):
             return 401, "", [self.challenge()]
         if self.nonsense:
@@ -100,6 +106,7 @@ class RelayServer(Listener):
         if not self.stuck:
             self.relays[channel] = on
             self.turned.append((channel, on))
+            self.log.note(each for each, closed in self.relays.items() if closed)
 
     async def hold(self) -> None:
         """Let the offs that arrive from now on take until they are released."""

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from safelight.devices import shipped_observatories
-from tests.devices.bench_runs import QUICK, SHORT, Bench, Killed
+from tests.devices.bench_runs import QUICK, SHORT, Bench, Killed, ended_unsafe
 from tests.devices.dli.hosting import Host
 from tests.devices.http.relay_server import ShellyTwo
 from tests.matrix.commands import Commands
@@ -42,7 +42,7 @@ def bench(commands: Commands, board: ShellyTwo, tmp_path: Path) -> Iterator[Benc
     def lit() -> set[str]:
         return {lamp for lamp, channel in (("ThAr", "0"), ("Tungsten", "1")) if board.relays[channel]}
 
-    with Bench.made(commands, tmp_path, plain, lit) as made:
+    with Bench.made(commands, tmp_path, plain, lit, "ThAr", board.log) as made:
         yield made
 
 
@@ -58,16 +58,17 @@ class TestKilled(Killed):
     """Kills while a lamp on the board burns."""
 
 
-@pytest.mark.parametrize("how", ["refuses", "freezes", "lies", "vanishes"])
+@pytest.mark.parametrize("how", ["refuses", "freezes", "lies", "vanishes", "gateway"])
 def test_a_board_that_does_not_darken(bench: Bench, board: ShellyTwo, hardware: Host, how: str) -> None:
-    """A board that refuses, freezes, lies or is off the network: the run ends unsafe, and the guards go on."""
+    """A board that refuses, freezes, lies or is off the network: the run ends unsafe, says so, and the guards go on."""
     run = bench.start(SHORT)
     assert run.until(lambda event: event["event"] == "state.started" and event["kind"] == "expose")
     board.refuses, board.mute, board.stuck = how == "refuses", how == "freezes", how == "lies"
+    board.gone = how == "gateway"
     if how == "vanishes":
         hardware.call(board.stop())
-    assert run.end() == 10
+    ended_unsafe(run)
     if how == "vanishes":
         hardware.call(board.start())
-    board.refuses = board.mute = board.stuck = False
+    board.refuses = board.mute = board.stuck = board.gone = False
     bench.until(lambda: not bench.lit())

@@ -22,6 +22,7 @@ class Driver:
         connected: whether it is connected to its hardware.
         refuses: commands end in Alert, and nothing is done.
         idle_hands: commands are acknowledged, and nothing is done.
+        unplugged: the hardware is gone: the driver reports an error, and a command that failed as done.
         sent: what has reached the hardware, in order.
     """
 
@@ -34,7 +35,7 @@ class Driver:
     def __init__(self) -> None:
         self.lit: set[str] = set()
         self.connected = True
-        self.refuses = self.idle_hands = False
+        self.refuses = self.idle_hands = self.unplugged = False
         self.state = "Idle"
         self.believed = self.at_start()
         self.sent: list[str] = []
@@ -70,6 +71,11 @@ class Driver:
         if self.refuses:
             self.state = "Alert"
             return [f'<message device="{self.name}" message="[ERROR] no"/>', self.set_vector()]
+        if self.unplugged:
+            lit, sent = set(self.lit), list(self.sent)
+            self.command(values)
+            self.lit, self.sent = lit, sent
+            return [f'<message device="{self.name}" message="[ERROR] Write Error"/>', self.set_vector()]
         if self.idle_hands:
             # The driver believes that it is done, until it asks the hardware.
             self.state = "Ok"
@@ -195,6 +201,8 @@ class IndiServer(Listener):
         self.swallow: Callable[[Node], bool] = lambda _node: False
         self._clients: set[asyncio.StreamWriter] = set()
         self._want_blobs: set[asyncio.StreamWriter] = set()
+        # As `indiserver` does it: a message of a device goes only to those that have asked for all of the device.
+        self._heeding: set[tuple[asyncio.StreamWriter, str]] = set()
         for driver in drivers:
             if isinstance(driver, Talker):
                 driver.server = self
@@ -228,17 +236,26 @@ class IndiServer(Listener):
                 writer
             )
             return
+        if node.tag == "getProperties" and not node.get("name"):
+            self._heeding.add((writer, node.get("device") or ""))
         for driver in self.drivers:
             if node.get("device") not in {None, driver.name} or self.swallow(node):
                 continue
             lines = driver.handle(node)
             to = [writer] if node.tag == "getProperties" else list(self._clients)
             for client in to:
-                client.write("\n".join([*lines, ""]).encode())
+                heard = [line for line in lines if self._hears(client, driver.name, line)]
+                client.write("\n".join([*heard, ""]).encode())
                 await client.drain()
+
+    def _hears(self, client: asyncio.StreamWriter, device: str, line: str) -> bool:
+        return not line.startswith("<message") or bool({(client, device), (client, "")} & self._heeding)
 
     async def say(self, text: str, *, blob: bool = False) -> None:
         """Tell every client something. Bytes only to those that want them."""
+        device = text.partition("device=")[2][1:].partition(text.partition("device=")[2][:1] or " ")[0]
         for client in list(self._want_blobs if blob else self._clients):
+            if not self._hears(client, device, text):
+                continue
             client.write(text.encode())
             await client.drain()

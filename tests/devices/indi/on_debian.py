@@ -11,6 +11,7 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -23,35 +24,61 @@ from typing import Any
 from safelight.devices import DeviceError, open_lamps
 from safelight.engine.clock import Clock
 from tests.devices.indi.conftest import FLAT, observatory_at
+from tests.devices.lamp_log import LampLog
 from tests.matrix.wall import pause
 
 PORT = 7624
 
 
 class Line:
-    """A serial line. The hardware behind it obeys what it hears.
+    """A serial line. The hardware behind it obeys what it hears, and `log` says when.
 
     Args:
         obey: changes the lamps by one command.
         command: the form of a command.
+        link: the name of its port for the driver, the same when it is plugged in again.
     """
 
-    def __init__(self, command: str, obey: Callable[[set[str], str], None]) -> None:
+    def __init__(self, command: str, obey: Callable[[set[str], str], None], link: Path | None = None) -> None:
         self.lit: set[str] = set()
-        self._master, slave = pty.openpty()
-        tty.setraw(slave)
-        self.port = os.ttyname(slave)
+        self.log = LampLog()
         self._command, self._obey, self._rest = re.compile(command), obey, ""
-        threading.Thread(target=self._hear, daemon=True).start()
+        self._link = link
+        self.plug_in()
 
-    def _hear(self) -> None:
-        while True:
+    def plug_in(self) -> None:
+        """Connect the hardware to a port of the computer."""
+        self._master, self._slave = pty.openpty()
+        tty.setraw(self._slave)
+        self.port = os.ttyname(self._slave)
+        if self._link is not None:
+            self._link.unlink(missing_ok=True)
+            self._link.symlink_to(self.port)
+            self.port = str(self._link)
+        self._unplugged = threading.Event()
+        self._hearing = threading.Thread(target=self._hear, args=(self._master, self._unplugged), daemon=True)
+        self._hearing.start()
+
+    def unplug(self) -> None:
+        """Pull the plug. The lamps stay as they are, the port is gone, and what the driver writes to it is an error."""
+        self._unplugged.set()
+        self._hearing.join()
+        if self._link is not None:
+            self._link.unlink()
+        os.close(self._slave)
+        os.close(self._master)
+
+    def _hear(self, master: int, unplugged: threading.Event) -> None:
+        while not unplugged.is_set():
+            if not select.select([master], [], [], 0.1)[0]:
+                continue
             try:
-                self._rest += os.read(self._master, 100).decode("latin-1")
+                self._rest += os.read(master, 100).decode("latin-1")
             except OSError:
                 return
             for found in self._command.finditer(self._rest):
                 self._obey(self.lit, found[1])
+                self.log.note(self.lit)
             self._rest = self._command.sub("", self._rest)
 
 

@@ -239,6 +239,34 @@ def test_an_error_of_the_device_makes_its_lamps_unknown() -> None:
     asyncio.run(scene())
 
 
+def test_a_report_that_comes_with_an_error_is_not_believed() -> None:
+    """SPOX unplugged: it reports SKY and Ok after a write that failed. The lamp is unknown until an off succeeds."""
+    driver = Spox()
+
+    async def scene() -> None:
+        async with lamps_of({"Argon": FLAT}, driver) as (lamps, server):
+            # A guard: another client, which sends nothing.
+            others, _, close = open_lamps(observatory_at(server.port, {"Argon": FLAT}), clock=Clock(), home=Path())
+            await lamps.on("Argon")
+            for each in (lamps, others):
+                assert (await each.status())["Argon"] == "on"
+            driver.unplugged = True
+            with pytest.raises(DeviceUnknown, match="Write Error"):
+                await lamps.off("Argon")
+            assert driver.believed["SKY"] == "On"
+            assert driver.lit == {"FLAT"}
+            for each in (lamps, others):
+                assert (await each.status())["Argon"] == "unknown"
+            driver.unplugged = False
+            await lamps.off("Argon")
+            assert driver.lit == set()
+            for each in (lamps, others):
+                assert (await each.status())["Argon"] == "off"
+            await close()
+
+    asyncio.run(scene())
+
+
 def test_an_alert_is_no_success() -> None:
     """A command that ends in Alert, or with an error of the device, may have been done."""
     driver = Outputs()
@@ -286,7 +314,7 @@ def test_control_characters_and_nonsense() -> None:
     async def scene() -> None:
         async with lamps_of({"Argon": RELAY}, driver) as (lamps, server):
             await lamps.status()
-            await server.say("<message device='Relay' message='a\x01b'/>\n")
+            await server.say("<message device='Relay' message='a b'/>\n\x01")
             assert (await lamps.status())["Argon"] == "off"
             await server.say("<<<nonsense\n")
             with suppress(DeviceUnknown):

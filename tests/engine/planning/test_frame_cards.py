@@ -54,6 +54,13 @@ COLLIDING = [
     pytest.param(
         ("CuAr", "CuNe", "CuAr+CuNe"), {}, (), ("lamps.units.CuAr+CuNe", "CuAr with CuNe"), id="a joined name"
     ),
+    pytest.param(
+        ("(CuAr)", "Cu Ne", "CuAr+Cu_Ne"),
+        {"CuAr+Cu_Ne": "BOTH"},
+        (),
+        ("lamps.units.CuAr+Cu_Ne", "frames of (CuAr) with Cu Ne", "CuAr-Cu_Ne"),
+        id="a joined label",
+    ),
 ]
 
 
@@ -78,6 +85,29 @@ def test_the_advice_helps(tmp_path: Path) -> None:
     lamps = [f"Halogen{number}" for number in range(1, 5)]
     own = {lamp: f"HALO{lamp[-1]}" for lamp in lamps}
     require_distinct_cards(load_observatory(written(tmp_path, *lamps, keywords=own)))
+
+
+def test_names_as_people_write_them(tmp_path: Path) -> None:
+    """Blanks, brackets and slashes stay in the name of a lamp. Ids, OBJECT and files have its label."""
+    names = ("Hg (Ar)", "Ne/Ar", "CuAr 2", "Th-Ar", "NIR LED 3.5", "Glühlampe")
+    observatory = written(tmp_path, *names, keywords={"Ne/Ar": "NEAR"})
+    text = observatory.read_text(encoding="utf-8")
+    observatory.write_text(text.replace("keyword: NEAR", "keyword: NEAR\n      label: NeAr-mix"), encoding="utf-8")
+    document = {
+        "lamps": [{"lamps": ["ne/ar", "hg (ar)"], "exposure_time": 2}, {"lamps": names[2:5], "exposure_time": 2}]
+    }
+    request = Request(document, observatory, tmp_path / "home", tmp_path / "frames")
+    result = asyncio.run(perform(request, clock=VirtualClock(), guarded=False))
+    assert result.outcome == "done"
+    ids = ["Hg_Ar+NeAr-mix-2s-001", "CuAr_2+Th-Ar+NIR_LED_3_5-2s-001"]
+    assert [frame.frame for frame in result.frames] == ids
+    headers = [fits.getheader(frame.files[0].path) for frame in result.frames]
+    assert {header["GLUHLAMP"] for header in headers} == {"OFF"}
+    assert [header["OBJECT"] for header in headers] == [name.removesuffix("-2s-001") for name in ids]
+    lit = [{card for card in ("HG__AR_", "NEAR", "CUAR_2", "TH-AR", "NIR_LED_") if header[card] == "ON"}
+           for header in headers]  # fmt: skip
+    assert lit == [{"HG__AR_", "NEAR"}, {"CUAR_2", "TH-AR", "NIR_LED_"}]
+    assert all(id_ in frame.files[0].path.name for id_, frame in zip(ids, result.frames, strict=True))
 
 
 @pytest.mark.parametrize("name", sorted(shipped_observatories()))

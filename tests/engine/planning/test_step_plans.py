@@ -11,8 +11,9 @@ import yaml
 
 from safelight.devices import Observatory, load_observatory
 from safelight.engine import Options, Plan, ProofError, make_plan, prove, site_of
+from safelight.engine.errors import LampOnTooLong
 from safelight.engine.planning.promela import to_promela
-from safelight.sequences import load
+from safelight.sequences import SequenceError, load
 from safelight.states import Configure, Expose, LampOff, LampWarmup, StateGraph, TimedLamp, WaitDark
 from tests.engine.planning.test_promela import Verdict, _number, _tool
 from tests.engine.planning.test_proof import bypassed, with_state
@@ -119,6 +120,15 @@ def test_a_duty_cycle_splits_a_long_series(where: str, tmp_path: Path) -> None:
     assert len(plan.graph.exposures) == 10
 
 
+def test_one_exposure_must_fit_between_two_rests(tmp_path: Path) -> None:
+    """A single exposure that is longer than a lamp's duty cycle can't be split, and is refused with its line."""
+    observatory = cared_for(tmp_path, rest={"after": 120.0, "for": 40.0})
+    series = {"lamps": ["ThAr"], "exposure_time": [20, 300], "count": 2}
+    said = r"steps.0: ThAr would be on for 31\d s .*\(1 frame\), and its rest \(`after`\) is 120 s: not even one"
+    with pytest.raises(LampOnTooLong, match=said):
+        planned(observatory, {"name": "long", "steps": [series]})
+
+
 def test_a_lamp_is_not_lit_again_too_soon(tmp_path: Path) -> None:
     """A lamp that has to be off for a minute before it is lit again is waited for."""
     observatory = cared_for(tmp_path, restrike_s=60.0)
@@ -154,6 +164,26 @@ def test_a_lamp_is_on_for_its_minimum(tmp_path: Path) -> None:
     # Nothing else changes: a lamp without one goes off at once, and its graph has the hash that it had.
     plain = load_observatory(written(tmp_path))
     assert LampOff(("ThAr",)) in works(planned(plain, document).graph, LampOff)
+
+
+def test_a_plan_says_why_it_is_longer(tmp_path: Path) -> None:
+    """Read-backs of very short frames, and rests of lamps, are named with their seconds, which add up."""
+    short = planned(load_observatory(written(tmp_path, readout_s=0.5)), {"name": "short", "biases": {"count": 20}})
+    (why, seconds), *others = short.excess
+    assert (why, others) == ("read-backs before and after each frame", [])
+    # Before and after each frame 0.1 s.
+    assert seconds == pytest.approx(20 * 0.2, abs=0.05)
+    assert seconds == pytest.approx(short.total_s - short.bound_s)
+    series = {"lamps": ["ThAr"], "exposure_time": 20, "count": 10}
+    care = {"rest": {"after": 120.0, "for": 40.0}}
+    resting = planned(cared_for(tmp_path, **care), {"name": "long", "steps": [series]})
+    assert [why for why, _ in resting.excess][-1] == "lamps have to be off for a while before they are lit again"
+    assert sum(seconds for _, seconds in resting.excess) == pytest.approx(resting.total_s - resting.bound_s)
+    # Two breaks at the least, each of 40 s and a warm-up of 10 s instead of a readout of 8 s.
+    assert resting.excess[-1][1] >= 2 * 42
+    # Within half a percent nothing needs a reason.
+    longer = series | {"exposure_time": 200, "count": 5}
+    assert planned(cared_for(tmp_path), {"name": "long", "steps": [longer]}).excess == ()
 
 
 class TestBroken:
@@ -253,6 +283,35 @@ class TestTimedLamps:
         assert works(timed.graph, LampWarmup) == []
         assert timed.bound_s <= timed.total_s
 
+    def test_the_whole_exposure_is_no_part_of_it(self, tmp_path: Path) -> None:
+        """A lamp whose seconds are those of the exposure is lit before it, and off after it."""
+        observatory = load_observatory(with_arcs(tmp_path))
+        step = {"lamps": ["Argon", "Neon"], "exposure_time": 20, "lit_for": {"Argon": 20, "Neon": 3}}
+        plan = planned(observatory, {"name": "arcs", "steps": [step]})
+        assert [work.lamp for work in works(plan.graph, TimedLamp)] == ["Neon"]
+        assert [work.lamps for work in works(plan.graph, LampWarmup)] == [("Argon",)]
+
+    def test_its_rest_begins_within_the_exposure(self, tmp_path: Path) -> None:
+        """A lamp that is off long before its exposure ends has rested by the next one: nothing waits."""
+        path = with_arcs(tmp_path)
+        path.write_text(path.read_text("utf-8").replace("Neon:", "Neon:\n      restrike_s: 25.0"), encoding="utf-8")
+        observatory = load_observatory(path)
+        step = {"lamps": ["Argon", "Neon"], "exposure_time": 30, "lit_for": {"Argon": 20, "Neon": 3}, "count": 2}
+        rested = planned(observatory, {"name": "arcs", "steps": [step]})
+        assert works(rested.graph, WaitDark) == []
+        late = planned(observatory, {"name": "arcs", "steps": [step | {"lit_for": {"Neon": 25}}]})
+        (wait,) = [slot for slot in late.schedule.slots if slot.state.kind == "wait-dark"]
+        lit = [slot for slot in late.schedule.slots if slot.state.kind == "lamp-timed"]
+        assert wait.end_s < lit[1].start_s
+        assert lit[1].start_s - lit[0].end_s == pytest.approx(25.0, abs=1.5)
+
+    def test_a_minimum_on_time_holds_for_a_part(self, tmp_path: Path) -> None:
+        """What the observatory says of a lamp's minimum on-time counts where a sequence gives it less."""
+        path = with_arcs(tmp_path)
+        path.write_text(path.read_text("utf-8").replace("Neon:", "Neon:\n      min_on_s: 5.0"), encoding="utf-8")
+        with pytest.raises(SequenceError, match=r"lit_for.Neon: Neon has a minimum on-time of 5 s: at least 5"):
+            planned(load_observatory(path), ARCS)
+
     def test_a_lane_elsewhere_is_refused(self, timed: Plan) -> None:
         """A lamp that is lit by the lane of another frame, or without one, breaks the proof."""
         lane = timed.graph.by_id["lamp-timed/Argon+Neon-30s-001/Neon"]
@@ -325,6 +384,25 @@ class TestFreeOrder:
         plan = planned(stepping, DAY)
         assert [e.frame for e in plan.graph.exposures] == [frame.id for frame in plan.expansion.frames]
         assert any("light_tight_shutter" in warning for warning in plan.warnings)
+
+    def test_selectors_move_in_the_last_readout(self, tight: Observatory) -> None:
+        """Selectors of the first frame with light move during the readout of the last dark, and the warm-up."""
+        slots = {slot.state.id: slot for slot in planned(tight, DAY | {"order": "written"}).schedule.slots}
+        move, readout = slots["configure/ThAr-5s-001"], slots["readout/bias-006"]
+        assert readout.start_s <= move.start_s < move.end_s <= readout.end_s
+
+    def test_the_bound_knows_moves_longer_than_a_readout(self, tmp_path: Path) -> None:
+        """Nothing integrates while a selector moves, so that a long move lengthens every schedule."""
+        path = written(tmp_path, light_tight_shutter=True)
+        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+        plain["selectors"]["units"]["grating"]["move_s"] = 90.0
+        path.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
+        arcs = {"lamps": ["ThAr"], "exposure_time": 5, "for": {"grating": ["red", "blue", "red"]}}
+        document = {"name": "gratings", "order": "free", "steps": [{"biases": {"count": 20}}, arcs]}
+        plan = planned(load_observatory(path), document)
+        assert plan.bound_s <= plan.total_s <= 1.05 * plan.bound_s
+        # 23 frames, and two moves that each take 82 s longer than the readout. The first one finds the grating at home.
+        assert plan.bound_s > 23 * 9.0 + 3 * 5 + 2 * 82
 
     @pytest.mark.skipif(shutil.which("spin") is None, reason="SPIN is not installed (tests/install-servers)")
     def test_spin_agrees(self, tight: Observatory, tmp_path: Path) -> None:

@@ -28,11 +28,12 @@ class Weather:
 
     def __init__(self) -> None:
         self.answer: Any = {}
+        self.code = 200
         told = self
 
         class Answering(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self.send_response(200)
+                self.send_response(told.code)
                 self.end_headers()
                 self.wfile.write(told.answer if isinstance(told.answer, bytes) else json.dumps(told.answer).encode())
 
@@ -80,6 +81,12 @@ def test_a_value_at_a_url(weather: Weather, answer: Any, wanted: Any, why: str) 
     found = why_unmet(ConditionModel(url=weather.url, **wanted))
     assert why in found
     assert bool(why) == bool(found)
+
+
+def test_an_error_is_no_value(weather: Weather) -> None:
+    """What a server sends along with an error is not read, even if it would meet the condition."""
+    weather.answer, weather.code = True, 500
+    assert "can't be read" in why_unmet(ConditionModel(url=weather.url))
 
 
 def test_nobody_answers() -> None:
@@ -151,8 +158,8 @@ def test_a_request_waits_for_a_condition(url: str, weather: Weather, tmp_path: P
 @pytest.mark.parametrize(
     ("condition", "words"),
     [
-        ({}, "either `url` or `command`"),
-        ({"url": "http://x", "command": ["true"]}, "either `url` or `command`"),
+        ({}, "one of `url`, `command`, `alpaca` and `indi`"),
+        ({"url": "http://x", "command": ["true"]}, "one of `url`, `command`, `alpaca` and `indi`"),
         ({"url": "file:///etc/passwd"}, "is not a URL"),
         ({"url": "http://x", "colour": 3}, "unknown key"),
     ],

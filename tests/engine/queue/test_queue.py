@@ -1,6 +1,8 @@
 """Requests in the journal: their order, their windows, and a worker that brings each to its end exactly once."""
 
 import asyncio
+import itertools
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from safelight.devices import load_observatory
+from safelight.devices.observatory.site_habits import ConditionModel
 from safelight.engine import Request, perform
 from safelight.engine.clock import wall_utc
 from safelight.engine.errors import RunRefused
@@ -221,6 +224,52 @@ def test_what_is_done_is_not_taken_again(desk: Desk) -> None:
     assert order(journal) == [late, other, follower]
     found = next(one for one in requests(journal) if one.id == skipped)
     assert (found.state, found.reason) == ("skipped", f"run {first.run} has taken the same")
+
+
+def a_condition(desk: Desk, folder: Path, *, abort: bool) -> Path:
+    """A condition of the observatory, `quiet`, which is met while a file is there."""
+    path = folder / "it-is-quiet"
+    path.touch()
+    model = ConditionModel(command=("test", "-e", str(path)), abort=abort, timeout_s=60.0)
+    desk.worker._conditions.models = {"quiet": model}
+    desk.worker._conditions.clock_s = itertools.count(0.0, 100.0).__next__
+    return path
+
+
+@pytest.mark.parametrize(("abort", "outcome"), [(False, "paused"), (True, "aborted")])
+def test_a_condition_that_is_lost(desk: Desk, tmp_path: Path, abort: bool, outcome: str) -> None:  # noqa: FBT001
+    """A run that loses a condition is paused, or aborted where the condition says so, once and with the reason."""
+    path = a_condition(desk, tmp_path, abort=abort)
+    text = "name: short\nlamps: {Quartz: {warmup: 1, exposure_time: [3, 400, 300]}}\n"
+    number = add(desk.journal, replace(SHORT, sequence_text=text, requires=("quiet",)))
+    desk.until_begun()
+    path.unlink()
+    found = desk.until(number, "done", outcome)
+    assert found.state == outcome
+    assert "because of quiet: exit code 1" in str(found.reason)
+    words = [row["word"] for row in rows_of(desk.journal.url, tables.control)]
+    assert words == ["start", "abort" if abort else "pause"]
+    lamps = rows_of(desk.journal.url, tables.segments)[-1]["lamps"]
+    assert set(json.loads(lamps).values()) == {"off"}
+
+
+def test_the_rest_waits_for_a_condition(desk: Desk, tmp_path: Path) -> None:
+    """A run that was killed is not resumed before its conditions are met again."""
+    path = a_condition(desk, tmp_path, abort=False)
+    number = add(desk.journal, replace(SHORT, requires=("quiet",)))
+    pid = desk.until_begun()
+    desk.worker._processes[number].send_signal(signal.SIGKILL)
+    desk.worker._processes[number].wait(60)
+    assert pid
+    path.unlink()
+    began = now()
+    while not any("the rest waits for quiet: exit code 1" in words for words in desk.said):
+        desk.worker.look()
+        assert now() - began < 120, desk.said
+        pause(0.2)
+    assert state_of(desk.journal, number) == "running"
+    path.touch()
+    assert desk.until(number, "done").tries == 2
 
 
 def test_a_killed_run_is_resumed(desk: Desk) -> None:

@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from safelight.engine.clock import boot_s
-from safelight.engine.errors import JournalFenced
+from safelight.engine.errors import JournalFenced, RunRefused
 from safelight.engine.records import tables
 from safelight.engine.records.database import Journal
 from safelight.engine.records.lock import Lock, beat, owner_of
@@ -44,10 +44,12 @@ def abandoned(journal: Journal) -> None:
 
 
 def overtaken(journal: Journal, observatory: str = "small", hardware: tuple[str, ...] = ()) -> int:
-    """Let another run take the observatory; its epoch."""
-    abandoned(journal)
-    with closing(Journal(journal.url)) as other:
-        return Lock.take(other, observatory, "their-run", hardware).owner.epoch
+    """Let another run take the observatory; its epoch. A run that goes on may beat between the two steps."""
+    for _ in range(20):
+        abandoned(journal)
+        with closing(Journal(journal.url)) as other, suppress(RunRefused):
+            return Lock.take(other, observatory, "their-run", hardware).owner.epoch
+    raise AssertionError("the run beats all the time")
 
 
 def epochs(journal: Journal) -> dict[str, int]:

@@ -11,10 +11,11 @@ from astropy.io import fits
 from safelight.engine.records import tables
 from tests.crash.check import assert_whole, rows_of
 from tests.crash.crashes import Case, Warm
+from tests.engine.shutter_bench import DAY, behind_shutters
 from tests.engine.step_bench import STEPS, TIMED, with_arcs, written
 
 MakeCase = Callable[..., Case]
-CARDS = ("MIRROR", "SLIT", "GRATING", "LQUARTZ", "OBJECT", "EXPTIME", "SHUTTER")
+CARDS = ("MIRROR", "OCTAGON", "SLIT", "GRATING", "LQUARTZ", "OBJECT", "EXPTIME", "SHUTTER")
 NOTHING_THERE = {"RunRefused", "JournalError"}
 
 
@@ -57,6 +58,8 @@ def killed_and_resumed(
 
 
 SITES = {"steps": (STEPS, written), "timed": (TIMED, with_arcs)}
+EVERY_SITE = SITES | {"behind shutters": (DAY, behind_shutters)}
+"""With a day of lamps behind source shutters, of which test_behind_shutters.py takes a sample."""
 QUICK = {"commit": 9, "verb": 37}
 
 
@@ -70,10 +73,10 @@ def test_kill_anywhere_and_resume(name: str, what: str, warm: Warm, make_case: M
 
 @pytest.mark.soak
 @pytest.mark.parametrize("what", list(QUICK))
-@pytest.mark.parametrize("name", list(SITES))
+@pytest.mark.parametrize("name", list(EVERY_SITE))
 def test_kill_at_every_moment(name: str, what: str, warm: Warm, make_case: MakeCase, tmp_path: Path) -> None:
     """The same at every single commit and device command."""
-    sequence, written_by = SITES[name]
+    sequence, written_by = EVERY_SITE[name]
     killed_and_resumed(warm, make_case, sequence, written_by(tmp_path), what, 1)
 
 

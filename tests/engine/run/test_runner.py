@@ -16,9 +16,12 @@ from safelight.devices import DeviceFailed, Observatory
 from safelight.devices.simulated.faults import VERBS
 from safelight.devices.simulated.telescopes import SimulatedTelescopes
 from safelight.engine import Plan, Request, Runner, RunRefused, VirtualClock, perform, plan_of
+from safelight.engine.records import tables
+from safelight.engine.records.database import default_url
 from safelight.engine.run import segment
 from safelight.show.report.executed_lanes import actual_lanes
 from safelight.states import State
+from tests.crash.check import rows_of
 
 Play = Callable[..., Any]
 
@@ -268,6 +271,11 @@ def test_both_lanes_of_a_sweep_fail_at_once(play: Play, *, reluctant: bool) -> N
     assert played.good == DEMO_FRAMES
     assert len(played.heard("state.failed")) == len(played.heard("state.retried")) == 1
     assert played.result.frames[1].attempt == 2
+    written = rows_of(default_url(played.home), tables.states)
+    assert [row["state"] for row in written if row["outcome"] is None] == []
+    moves = [(row["attempt"], row["outcome"]) for row in written if row["frame"] and row["kind"] == "fibsel-step"]
+    assert moves[0] == (1, "stopped" if reluctant else "failed")
+    assert set(moves[1:]) == {(2, "done")}
 
 
 def test_nothing_was_integrated(play: Play) -> None:

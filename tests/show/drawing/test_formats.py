@@ -7,7 +7,8 @@ import pytest
 from safelight.engine import Request, plan_of
 from safelight.sequences import library_names
 from safelight.show.drawing import to_dot, to_json, to_mermaid
-from safelight.show.drawing.labels import arrows, identifiers, label
+from safelight.show.drawing.formats.mermaid import arrows
+from safelight.show.drawing.labels import identifiers, label
 from safelight.states import Shape, StateGraph
 
 EVIL = 'x"\n%%{init} --> [*] : #;</script>\\ `{}end\x00'

@@ -1,16 +1,34 @@
 """Graph as a Mermaid state diagram: nested boxes, and parallel regions."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from safelight.show.drawing.colours import MARKS
-from safelight.show.drawing.labels import Arrow, arrows, identifiers, label, told
+from safelight.show.drawing.labels import identifiers, label, told
 from safelight.show.drawing.state_marks import Mark
-from safelight.states import Shape, State, StateGraph
+from safelight.states import Event, Shape, State, StateGraph
 
-__all__ = ["to_mermaid"]
+__all__ = ["arrows", "to_mermaid"]
 
 # Mermaid's own escapes for characters of its grammar. `#` comes first, because it is part of the other escapes.
 _ENTITIES = {ord(letter): f"#{ord(letter)};" for letter in '#"%;<>&{}\\`:'}
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """Transition on a drawing, between two boxes in the same box.
+
+    Attributes:
+        scope: the enclosing state; None: the top.
+        source: the box that is left.
+        target: the box that is entered; None: the end of `scope`.
+        event: its label.
+    """
+
+    scope: str | None
+    source: str
+    target: str | None
+    event: str
 
 
 def to_mermaid(graph: StateGraph, marks: Mapping[str, Mark] | None = None) -> str:
@@ -86,3 +104,35 @@ class _MermaidWriter:
 def _clean(words: str) -> str:
     one_line = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
     return one_line.translate(_ENTITIES)
+
+
+def arrows(graph: StateGraph) -> Iterator[Arrow]:
+    """Yield every transition once.
+
+    One that leaves its box ends at the box's border, and continues from the box itself.
+    """
+    drawn: set[Arrow] = set()
+    for edge in graph.transitions:
+        for arrow in _cut(graph, edge.source, str(edge.event), edge.target):
+            if arrow not in drawn:
+                drawn.add(arrow)
+                yield arrow
+
+
+def _cut(graph: StateGraph, source: str, event: str, target: str) -> Iterator[Arrow]:
+    around_target = [None, *reversed([state.id for state in graph.ancestors(target)])]
+    while (parent := graph.by_id[source].parent) not in around_target:
+        # The last child of a box: the box ends with it.
+        yield Arrow(parent, source, None, _written(event))
+        source, event = str(parent), ""
+    depth = around_target.index(parent)
+    entered = (*around_target[1:], target)[depth]
+    assert entered is not None  # noqa: S101 - only the first of them is None
+    goal = graph.by_id[entered]
+    inner_end = goal.shape is Shape.FINAL and goal.parent is not None
+    yield Arrow(parent, source, None if inner_end else entered, _written(event))
+
+
+def _written(event: str) -> str:
+    """Return the label of an arrow, without the two events that only mean "done"."""
+    return "" if event in (Event.NEXT, Event.JOINED) else event
