@@ -18,6 +18,16 @@ Host = Annotated[
     ),
 ]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="The port to listen at; 0: any free one.")]
+Others = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--also",
+        metavar="FILE|NAME",
+        show_default=False,
+        help="Another observatory whose lamps and runs are shown next to it. ALL LAMPS OFF switches off all of them. "
+        "It can be repeated.",
+    ),
+]
 PublicUrl = Annotated[
     str | None,
     typer.Option(
@@ -34,6 +44,7 @@ def serve(
     host: Host = _HOST,
     port: Port = 8321,
     observatory: WhoseLamps = None,
+    also: Others = None,
     home: Home = None,
     journal: JournalUrl = None,
     frames: FramesFolder = Path("frames"),
@@ -82,7 +93,9 @@ def serve(
         raise EngineError(f"several observatories are in use here ({', '.join(whose)}): say which with --observatory")
     if whose == (SIMULATED,):
         say_if_assumed(observatory, home)
-    place = ServerSettings((home or default_home()).absolute(), frames.absolute(), whose[0], journal, speed, public)
+    others = tuple(dict.fromkeys(one for one in also or () if one != whose[0]))
+    folder = (home or default_home()).absolute()
+    place = ServerSettings(folder, frames.absolute(), whose[0], journal, speed, others, public)
     listen(place, port, ready)
 
 

@@ -153,7 +153,8 @@ class Answers:
         except SafelightError as error:
             return JSONResponse({"error": str(error)}, 400 if isinstance(error, BadRequest) else 409)
         self._stream.journal.hurry()
-        self._stream.lamps.hurry()
+        for lamps in (self._stream.lamps, *self._stream.others):
+            lamps.hurry()
         return JSONResponse(answer)
 
     def _requester(self, request: Request, person: Person | None) -> str:
@@ -169,8 +170,8 @@ class Answers:
         if self._door.at_public(request.headers):
             token = request.headers.get("authorization", "").partition(" ")[2].strip()
             key = "" if out else watch_key(hash_of(token))
-            more = {"max_age": 0} if out else {}
-            answer.set_cookie(COOKIE, key, secure=True, httponly=True, samesite="strict", path="/", **more)
+            age_s = 0 if out else None
+            answer.set_cookie(COOKIE, key, max_age=age_s, path="/", secure=True, httponly=True, samesite="strict")
         return answer
 
     def _act(self, verb: str, asked: Mapping[str, Any], who: str) -> Callable[[], dict[str, Any]]:
@@ -244,8 +245,9 @@ def make_application(place: ServerSettings, token: str) -> tuple[ASGIApp, Stream
     observatory, clock = load_observatory(place.observatory), Clock()
     launcher = Launcher(place)
     journal, lamps = JournalWatch(place, clock), LampWatch(observatory, place.home, clock)
+    others = [LampWatch(load_observatory(source), place.home, clock) for source in place.others]
     by_hand = CommandHints.at(place.observatory, place.home)
-    stream = Stream(place, observatory, clock, journal, lamps, launcher, secrets.token_hex(4), by_hand)
+    stream = Stream(place, observatory, clock, journal, lamps, others, launcher, secrets.token_hex(4), by_hand)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -255,7 +257,8 @@ def make_application(place: ServerSettings, token: str) -> tuple[ASGIApp, Stream
         finally:
             stream.close()
             journal.stop()
-            lamps.stop()
+            for one in (lamps, *others):
+                one.stop()
 
     door = Door(token, lambda: journal.sight.people, place.public_url)
     answers = Answers(place, PageActions(place, launcher), stream, door)

@@ -54,10 +54,15 @@ class LampWatch:
         observatory: the observatory with the lamps.
         home: state folder with a simulated instrument.
         clock: clock for ages.
+
+    Attributes:
+        observatory: as above.
+        every_s: interval of readings, s.
+        reading: the last one; None: not yet.
     """
 
     def __init__(self, observatory: Observatory, home: Path, clock: Clock) -> None:
-        self._observatory, self._home, self._clock = observatory, home, clock
+        self.observatory, self._home, self._clock = observatory, home, clock
         self.every_s = _REAL_EVERY_S if "lamps" in observatory.real_devices else _SIMULATED_EVERY_S
         self.reading: LampReading | None = None
         self._thread = Thread(target=lambda: asyncio.run(self._watch()), name="lamp-watch", daemon=True)
@@ -89,7 +94,7 @@ class LampWatch:
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
         while not self._stopped:
             try:
-                lamps, second, close = open_lamps(self._observatory, clock=self._clock, home=self._home)
+                lamps, second, close = open_lamps(self.observatory, clock=self._clock, home=self._home)
                 try:
                     await self._read_on(lamps, second)
                 finally:
@@ -130,7 +135,7 @@ class LampWatch:
         before, (began_s, now) = self.reading, began
         lamps = {
             name: _seen(states.get(name, "unknown"), before.lamps.get(name) if before else None, outlets.get(name), now)
-            for name in self._observatory.lamps.units
+            for name in self.observatory.lamps.units
         }
         self.reading = LampReading(began_s, now, lamps, error)
 

@@ -245,32 +245,45 @@ class PageActions:
         answer: dict[str, Any] = {"lamps": {}}
         aborting = ThreadPoolExecutor(1)
         abort = aborting.submit(self._abort_all, who)
-        try:
-            name, lamps = asyncio.run(self._darken(heard))
-            answer["lamps"] = lamps
-            record_manual_switching(existing_journal(self.place.home, self.place.journal), name, "off", lamps, who)
-        except Exception as error:  # noqa: BLE001 - shown on the page, together with what else can be done
-            answer["error"] = str(error) or type(error).__name__
-        answer["ok"] = bool(answer["lamps"]) and all(state == "off" for state in answer["lamps"].values())
+        sources = self.place.observatories
+        with ThreadPoolExecutor(len(sources)) as threads:
+            darkened = list(threads.map(lambda source: self._darken_one(source, who, heard), sources))
+        for lamps, _ in darkened:
+            answer["lamps"] |= lamps
+        errors = [error for _, error in darkened if error]
+        if errors:
+            answer["error"] = "; ".join(errors)
+        answer["ok"] = all(lamps and set(lamps.values()) == {"off"} for lamps, _ in darkened)
         answer["heard"] = heard
         answer["aborted"], answer["abort_error"] = abort.result()
         aborting.shutdown(wait=False)
         return answer
 
-    async def _darken(self, heard: dict[str, str]) -> tuple[str, dict[str, Any]]:
-        place = self.place
-        async with open_bench(place.observatory, home=place.home, heard=heard.__setitem__) as bench:
+    def _darken_one(self, source: str, who: str, heard: dict[str, str]) -> tuple[dict[str, Any], str]:
+        """Switch off the lamps of one observatory. Return them as read back, and an error. Raises nothing."""
+        lamps: dict[str, Any] = {}
+        try:
+            name, lamps = asyncio.run(self._darken(source, heard))
+            if source != self.place.observatory:
+                lamps = {f"{name} {lamp}": seen for lamp, seen in lamps.items()}
+            record_manual_switching(existing_journal(self.place.home, self.place.journal), name, "off", lamps, who)
+        except Exception as error:  # noqa: BLE001 - shown on the page, together with what else can be done
+            return lamps, str(error) or type(error).__name__
+        return lamps, ""
+
+    async def _darken(self, source: str, heard: dict[str, str]) -> tuple[str, dict[str, Any]]:
+        async with open_bench(source, home=self.place.home, heard=heard.__setitem__) as bench:
             return bench.observatory.name, dict(await bench.darken())
 
     def _abort_all(self, who: str) -> tuple[list[str], str | None]:
         """Request that the run that holds these lamps aborts. Return its id, and an error."""
         try:
-            name = load_observatory(self.place.observatory).name
+            names = {load_observatory(source).name for source in self.place.observatories}
             journal = self._journal()
         except SafelightError:
             return [], None  # there never was a run here
         try:
-            owners = [owner for owner in running(journal) if owner.observatory == name]
+            owners = [owner for owner in running(journal) if owner.observatory in names]
             return [request_stop(journal, owner.run, "abort", who).run for owner in owners], None
         except SafelightError as error:
             return [], str(error)

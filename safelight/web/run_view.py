@@ -46,6 +46,7 @@ class RunView:
         active, elapsed_s, left_s = self._times(now_s)
         return {
             "run": story.page.run,
+            "observatory": story.page.observatory,
             "sequence": story.page.sequence,
             "status": story.status,
             "stopping": self.facts["stopping"],

@@ -18,6 +18,7 @@ class ServerSettings:
         observatory: a shipped name or the path of a document.
         journal: its URL; None: the SQLite file in the state folder.
         speed: speed of runs started from the page: 1, N times faster, `max`.
+        others: other observatories, as `observatory`, whose lamps and runs are shown next to it.
         public_url: origin that a reverse proxy serves, such as `https://calib.example`; empty: none.
     """
 
@@ -26,12 +27,18 @@ class ServerSettings:
     observatory: str = "simulated"
     journal: str | None = None
     speed: str = "1"
+    others: tuple[str, ...] = ()
     public_url: str = ""
 
     @property
     def url(self) -> str:
         """URL of the watched journal."""
         return self.journal or default_url(self.home)
+
+    @property
+    def observatories(self) -> tuple[str, ...]:
+        """All observatories whose lamps are shown, and switched off together."""
+        return (self.observatory, *self.others)
 
     @property
     def whereabouts(self) -> list[str]:

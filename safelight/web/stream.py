@@ -8,7 +8,7 @@ missed nothing.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +18,7 @@ from safelight.engine.clock import Clock, real_wait, wall_utc
 from safelight.engine.command_hints import CommandHints
 from safelight.engine.fleet.signs_of_life import LifeSign
 from safelight.web.journal_watch import JournalWatch, Sight
-from safelight.web.lamp_watch import LampReading, LampView, LampWatch
+from safelight.web.lamp_watch import LampView, LampWatch
 from safelight.web.launcher import Launcher
 from safelight.web.settings import ServerSettings
 
@@ -46,6 +46,7 @@ class Stream:
     clock: Clock
     journal: JournalWatch
     lamps: LampWatch
+    others: Sequence[LampWatch]
     launcher: Launcher
     boot: str
     by_hand: CommandHints
@@ -60,7 +61,8 @@ class Stream:
         self._loop = loop
         self.journal.told = self._stirred
         self.journal.start()
-        self.lamps.start()
+        for lamps in (self.lamps, *self.others):
+            lamps.start()
 
     def close(self) -> None:
         """Let every page go."""
@@ -71,7 +73,8 @@ class Stream:
         """Handle a reading of the journal. It is called in the watch's thread."""
         self.launcher.look()
         if before.lamp_mark != after.lamp_mark:
-            self.lamps.hurry()
+            for lamps in (self.lamps, *self.others):
+                lamps.hurry()
         changed = (
             before.runs is not after.runs
             or before.queue is not after.queue
@@ -159,7 +162,8 @@ class Stream:
                 "limit_s": _JOURNAL_LIMIT_S,
                 "error": sight.error,
             },
-            "lamps": self._lamps(self.lamps.reading, now_s),
+            "lamps": _lamps(self.lamps, now_s),
+            "others": [{"name": one.observatory.name, "lamps": _lamps(one, now_s)} for one in self.others],
             "going": going,
             "present": sight.present,
             "switching": self.switching,
@@ -168,17 +172,19 @@ class Stream:
             "notices": list(self.launcher.notices),
         }
 
-    def _lamps(self, reading: LampReading | None, now_s: float) -> dict[str, Any]:
-        if reading is None:
-            never = [{"name": name, "state": "unknown", "last": None} for name in self.observatory.lamps.units]
-            return {"age_s": None, "limit_s": self.lamps.limit_s, "error": None, "lamps": never}
-        return {
-            "age_s": round(now_s - reading.at_s, 2),
-            "time": reading.time.isoformat(timespec="milliseconds"),
-            "limit_s": self.lamps.limit_s,
-            "error": reading.error,
-            "lamps": [_lamp(name, seen) for name, seen in reading.lamps.items()],
-        }
+
+def _lamps(watch: LampWatch, now_s: float) -> dict[str, Any]:
+    reading = watch.reading
+    if reading is None:
+        never = [{"name": name, "state": "unknown", "last": None} for name in watch.observatory.lamps.units]
+        return {"age_s": None, "limit_s": watch.limit_s, "error": None, "lamps": never}
+    return {
+        "age_s": round(now_s - reading.at_s, 2),
+        "time": reading.time.isoformat(timespec="milliseconds"),
+        "limit_s": watch.limit_s,
+        "error": reading.error,
+        "lamps": [_lamp(name, seen) for name, seen in reading.lamps.items()],
+    }
 
 
 def _host(sign: LifeSign, more_s: float) -> dict[str, Any]:

@@ -1,12 +1,15 @@
 """Queue, schedules and hosts on the page: added, ordered, paused, and their last sign of life."""
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import yaml
 
 from safelight.engine.fleet.signs_of_life import LifeSigns, life_signs
 from safelight.engine.queue.requests import QueuedRequest, add, requests
@@ -14,7 +17,7 @@ from safelight.engine.queue.rules import SitePlace
 from safelight.engine.queue.schedules import RequestSchedule, add_schedule, schedules
 from safelight.engine.records import tables
 from safelight.engine.records.database import Journal, default_url
-from tests.web.hosting import Server, wait_for
+from tests.web.hosting import Server, serving, wait_for
 from tests.web.looking import OFF
 
 SHORT = QueuedRequest("a test", "elsewhere", "short", "name: short\nbiases: {count: 1}\n", 100.0)
@@ -108,3 +111,27 @@ def test_signs_are_given_every_few_seconds(server: Server, journal: Journal) -> 
     LifeSigns("guard", "small").give(journal)
     assert len([sign for sign in life_signs(journal) if sign.what == "guard"]) == 1
     wait_for(lambda: server.ask("GET", "/")[0] == 200)
+
+
+def test_instruments_stand_side_by_side(page: Any, small: Path, tmp_path: Path) -> None:
+    """Another instrument is shown with its lamps, and ALL LAMPS OFF switches off the lamps of both."""
+    document = yaml.safe_load(small.read_text(encoding="utf-8"))
+    units = document["lamps"]["units"]
+    document["name"], document["lamps"]["units"] = "west", {f"West{name}": unit for name, unit in units.items()}
+    document.pop("sequences", None)
+    west = tmp_path / "west.yaml"
+    west.write_text(yaml.safe_dump(document), encoding="utf-8")
+    with serving(tmp_path / "home", small, "--also", str(west)) as both:
+        page.goto(f"{both.address}#token={both.token}")
+        page.wait_for_selector("#instruments li[data-observatory=west][data-tone=off]:has-text('All 6 off')")
+        switch = both.home / "simulated" / "switch.json"
+        switch.parent.mkdir(parents=True, exist_ok=True)
+        outlets = {"WestNeon": {"state": "on", "since": None, "who": "a test"}}
+        plain = {"outlets": outlets, "unlisted": "off", "serial": 1, "transitions": []}
+        switch.write_text(json.dumps(plain), encoding="utf-8")
+        page.wait_for_selector("#instruments li[data-tone=on]:has-text('ON: WestNeon')")
+        page.wait_for_selector("#strip-lamps:has-text('ON: west WestNeon')")
+        page.click("#lamps-off")
+        page.wait_for_selector("#off-words.good:has-text('All lamps off, as read back')")
+        page.wait_for_selector("#instruments li[data-tone=off]")
+        assert both.outlets()["WestNeon"] == "off"

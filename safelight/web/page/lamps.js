@@ -1,6 +1,6 @@
 // The lamps as the server reads them back; unknown as soon as the reading is too old.
 
-import { brief, byId, el, replace, say, secondsBetween, timeOf } from "./dom.js";
+import { brief, byId, el, replace, say, secondsBetween, show, timeOf } from "./dom.js";
 
 const ICONS = { on: "☀", off: "○", unknown: "?" };
 
@@ -59,6 +59,28 @@ export function summary(views) {
   const many = ["", "Off", "Both off"][views.length];
   return [many || `All ${views.length} off`, "off"];
 }
+
+// Other instruments, side by side: their lamps in one line, and what runs there. Returns their lamps.
+export function showInstruments(tick, believed, silence) {
+  const list = byId("instruments");
+  show(byId("instruments-part"), tick.others.length > 0);
+  if (list.children.length !== tick.others.length) replace(list, ...tick.others.map(instrument));
+  return tick.others.flatMap((one, place) => {
+    const views = lampViews({ ...tick, lamps: one.lamps }, believed.lamps, silence);
+    const [words, tone] = summary(views);
+    const going = tick.going.find((each) => each.observatory === one.name);
+    const [name, lamps, run, trouble] = list.children[place].children;
+    list.children[place].dataset.tone = tone;
+    list.children[place].dataset.observatory = one.name;
+    say(name, one.name);
+    say(lamps, `Lamps: ${words}`);
+    say(run, !believed.journal ? "Runs: not known" : going ? `${going.sequence}: ${going.good} of ${going.asked} frames` : "No run");
+    say(trouble, one.lamps.error ? `The last reading failed: ${one.lamps.error}` : "");
+    return views.map((lamp) => ({ ...lamp, name: `${one.name} ${lamp.name}` }));
+  });
+}
+
+const instrument = () => el("li", {}, el("strong", { class: "name" }), el("span", { class: "lamps" }), el("span", { class: "fine" }), el("span", { class: "fine trouble" }));
 
 function age(tick, believed, silence) {
   const { age_s: seconds, time, error } = tick.lamps;

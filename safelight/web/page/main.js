@@ -5,7 +5,7 @@ import { askToken, change, checkToken, showControl, takeToken, toggleControl, to
 import { byId, clockFace, el, legible, replace, say, show, timeOf } from "./dom.js";
 import { Feed } from "./feed.js";
 import { showGraph, watchGraph } from "./graph.js";
-import { lampViews, showLamps, summary } from "./lamps.js";
+import { lampViews, showInstruments, showLamps, summary } from "./lamps.js";
 import { drawLog, showLog, showRuns } from "./log.js";
 import { badEnd, showNow } from "./now.js";
 import { showHosts, showQueue, showSchedules } from "./queue.js";
@@ -53,6 +53,7 @@ function judge(found) {
   if (!tick) return;
   const views = lampViews(tick, believed.lamps, fresh.silence);
   showLamps(tick, views, believed.lamps, fresh.silence);
+  const others = showInstruments(tick, believed, fresh.silence);
   showHosts(tick.hosts, believed.journal, fresh.silence);
   showNow(tick, runs, believed.journal, act);
   const one = tick.going.find((each) => each.run === run?.run);
@@ -62,7 +63,7 @@ function judge(found) {
   say(byId("run-asof"), believed.journal ? "" : `As of ${timeOf(tick.time)} UTC; not known since.`);
   if (believed.journal) placeForm(!tick.going.length);
   showNotices();
-  headline(views, believed);
+  headline([...views, ...others], believed);
 }
 
 // Any lamp on, what runs, how long still: in sight wherever the page is scrolled to, and in the tab's title.

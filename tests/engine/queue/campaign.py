@@ -207,10 +207,10 @@ class _Strike:
         return self._read(sa.select(tables.requests).where(tables.requests.c.id == self.number))[0]
 
     def _read(self, query: "sa.Select[Any]") -> list[Mapping[str, Any]]:
-        """Read from the journal. On a busy machine the server may end a session that stands still in between."""
+        """Read from the journal. On a busy machine the server may end a session, or answer too late."""
         while True:
-            self._journal = self._journal or Journal(self.site.url)
             try:
+                self._journal = self._journal or Journal(self.site.url)
                 return self._journal.read(query)
             except JournalError:
                 self.close()
