@@ -110,7 +110,7 @@ def _document(parsed: Parsed, text: str | None, origin: str, site: Site, names: 
 
 def _checked(parsed: Parsed, origin: str, site: Site) -> SequenceSpec:
     """Return the spec, or raise with all problems sorted by line."""
-    if isinstance(parsed.raw, dict) and "spectrographs" in parsed.raw and parsed.raw.keys().isdisjoint(_OF_SEQUENCES):
+    if _is_observatory(parsed.raw):
         said = "expected a sequence, got an observatory document (name it with --observatory)"
         raise SequenceError(Problem(origin, line_of((), parsed.lines), "", "", said))
     problems = list(_faults(parsed, origin))
@@ -128,6 +128,11 @@ def _checked(parsed: Parsed, origin: str, site: Site) -> SequenceSpec:
     if problems or spec is None:
         raise SequenceError(*sorted(problems, key=lambda problem: problem.line or 0))
     return spec
+
+
+def _is_observatory(raw: object) -> bool:
+    """Return whether a document is one of the other kind. A list of spectrographs belongs to a step of a sequence."""
+    return isinstance(raw, dict) and isinstance(raw.get("spectrographs"), dict) and raw.keys().isdisjoint(_OF_SEQUENCES)
 
 
 def _faults(parsed: Parsed, origin: str) -> Iterator[Problem]:

@@ -17,6 +17,8 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from safelight.devices.errors import ObservatoryError
 from safelight.devices.observatory.parts import (
+    LONGEST_SILENCE_S,
+    LONGEST_TRY_S,
     Deadline,
     Deadlines,
     Direction,
@@ -196,6 +198,24 @@ class Observatory(Grown):
         if self.spectrographs.dark_at and self.spectrographs.shutter == "own":
             said = "a spectrograph with a shutter is dark behind it"
             raise Refusal(said, "`shutter: none`, or no `dark_at`", at=("spectrographs", "dark_at"))
+        return self
+
+    @model_validator(mode="after")
+    def _darkens_in_time(self) -> Self:
+        """Check that a lamp can be switched off within the deadline of a try, and is tried again soon."""
+        lamps, policy = self.lamps, self.retries.of("safing")
+        takes_s = max(lamps.off_s, lamps.all_off_s, lamps.status_s)
+        deadline_s = self.deadlines.deadline_s("safing", lamps.off_s)
+        where = ("deadlines", "kinds", "safing") if "safing" in self.deadlines.kinds else ("deadlines",)
+        if not takes_s < deadline_s <= LONGEST_TRY_S:
+            said = f"a lamp has {deadline_s:g} s to be switched off, and its command or read-back takes {takes_s:g} s"
+            allowed = f"a deadline for `safing` above {takes_s:g} s, and at most {LONGEST_TRY_S:g} s"
+            raise Refusal(said, allowed, at=where)
+        wait_s = max((policy.first_wait_s, policy.longest_wait_s) if policy.attempts > 1 else (0.0,))
+        if wait_s > LONGEST_SILENCE_S:
+            rules = ("retries", "kinds", "safing") if "safing" in self.retries.kinds else ("retries", "default")
+            said = f"a lamp that is not off is tried again after up to {wait_s:g} s"
+            raise Refusal(said, f"waits of at most {LONGEST_SILENCE_S:g} s for `safing`", at=rules)
         return self
 
     @model_validator(mode="after")

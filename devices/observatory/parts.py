@@ -80,6 +80,8 @@ LONGEST_S = 86_400
 """One day, s. Anything longer is probably a mistake."""
 LONGEST_SILENCE_S = 60
 """Longest silence that a guard may accept, s. A longer one would be no protection."""
+LONGEST_TRY_S = 300
+"""Longest deadline of one command that switches a lamp off, s. It is not tried again before."""
 _LARGE = 1_000_000_000
 
 Seconds = Annotated[float, Field(ge=0, le=LONGEST_S, allow_inf_nan=False, strict=True)]
@@ -269,6 +271,9 @@ class LampMonitorModel(ObservatoryPart):
     options: Options = Field({}, description=_OPTIONS)
 
 
+_GROUP = "a list of at least two lamps, such as [FLAT, ThAr]"
+
+
 class LampsModel(Grown):
     """Lamps on their power switch, and the duration of its commands."""
 
@@ -297,9 +302,9 @@ class LampsModel(Grown):
     monitor: LampMonitorModel | None = Field(
         None, description="a photodiode, for warm-ups that end when the light is steady"
     )
-    exclusive: tuple[Annotated[tuple[PlaceName, ...], Field(min_length=2)], ...] = Field(
-        (), description="groups of lamps of which the hardware can light one at a time, `[[FLAT, ThAr]]`"
-    )
+    exclusive: tuple[
+        Annotated[tuple[PlaceName, ...], Field(min_length=2, json_schema_extra={EXPECTED: _GROUP})], ...
+    ] = Field((), description="groups of lamps of which the hardware can light one at a time, `[[FLAT, ThAr]]`")
     read_back: Literal["hardware", "memory"] = Field(
         "hardware", description="source of the driver's read-back: memory, if it only repeats its last command"
     )
@@ -334,6 +339,9 @@ class LampsModel(Grown):
             if unit.warmup_s >= unit.longest_on_s:
                 said = f"the lamp's warm-up of {unit.warmup_s:g} s uses up its {unit.longest_on_s:g} s"
                 raise Refusal(said, f"more than {unit.warmup_s:g}", at=("units", name, "longest_on_s"))
+            if unit.rest is not None and unit.warmup_s >= unit.rest.after:
+                said = f"the lamp's warm-up of {unit.warmup_s:g} s uses up its {unit.rest.after:g} s"
+                raise Refusal(said, f"more than {unit.warmup_s:g}", at=("units", name, "rest", "after"))
         return self
 
     @model_validator(mode="after")

@@ -22,7 +22,8 @@ from safelight.engine.planning.proof import Proof, prove
 from safelight.engine.planning.schedule import Schedule, critical_path, schedule_of
 from safelight.representable import Representable
 from safelight.sequences import Document, Expansion, LampDefaults, SelectorDefaults, Site, expand
-from safelight.states import StateGraph
+from safelight.states import State, StateGraph
+from safelight.states.titles import title
 
 __all__ = ["Plan", "make_plan", "site_of"]
 
@@ -211,6 +212,7 @@ def make_plan(
     Raises:
         SequenceError: if the frames can't be made.
         LampOnTooLong: if a lamp would be on for too long, with the line of the document.
+        ObservatoryError: if a state would have less time than it takes.
         EngineError: if the graph breaks a promise.
     """
     if expansion is None:
@@ -222,6 +224,7 @@ def make_plan(
             graph = compile_graph(document.name, left, observatory, options)
     except LampOnTooLong as error:
         raise _placed(error, document, expansion) from None
+    _require_time(graph, observatory)
     proof = prove(graph, tuple(observatory.lamps.units), observatory.lamps.exclusive, observatory.shields)
     bound = bound_s(
         graph.exposures,
@@ -232,6 +235,28 @@ def make_plan(
         free=expansion.free and (observatory.spectrographs.light_tight_shutter or bool(observatory.shields)),
     )
     return Plan(document, observatory, options, expansion, graph, proof, bound)
+
+
+def _require_time(graph: StateGraph, observatory: Observatory) -> None:
+    """Check that no state has a deadline within its expected duration: it would always fail.
+
+    Raises:
+        ObservatoryError: with each such kind of state, and where the document has its deadline.
+    """
+    short: dict[str, State] = {}
+    for state in graph.states:
+        if state.work is not None and state.deadline_s <= state.expected_s:
+            worst = short.setdefault(state.kind, state)
+            short[state.kind] = max(worst, state, key=lambda each: each.expected_s)
+    if short:
+        raise observatory.located(ObservatoryError(problems=[_too_short(short[kind], observatory) for kind in short]))
+
+
+def _too_short(state: State, observatory: Observatory) -> Problem:
+    own = state.kind in observatory.deadlines.kinds
+    where = f"deadlines.kinds.{state.kind}" if own else "deadlines"
+    said = f"expected more than {state.expected_s:g} s, which `{title(state)}` takes, got {state.deadline_s:g} s"
+    return Problem("", None, where, "", said)
 
 
 def _placed(error: LampOnTooLong, document: Document, expansion: Expansion) -> LampOnTooLong:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -108,6 +109,16 @@ def test_policies_are_relative_to_the_document(edited: Edit, tmp_path: Path) -> 
             "lamps:",
             "selectors: {units: {gcal mirror: {positions: [in]}}}\nlamps:",
             r"'gcal mirror' \(write gcal_mirror\)",
+        ),
+        (
+            "{warmup_s: 300.0, ",
+            "{warmup_s: 300.0, rest: {after: 200.0, for: 60.0}, ",
+            "LDLS.rest.after: .* warm-up of 300 s uses up its 200 s: more than 300",
+        ),
+        (
+            "  on_s: 0.2",
+            "  exclusive: [[Neon]]\n  on_s: 0.2",
+            r"exclusive.0: .* at least two lamps, .*, got \['Neon'\]",
         ),
         ("lamps:", "name: twice\nlamps:", r"own.yaml:39: name: key given twice \(first in line 7\)"),
         ("P1-1: 1650", "P1-1: 1650.5", "fibsel.fibres.P1-1: expected a whole number .*, got 1650.5"),
@@ -357,3 +368,28 @@ def test_default_fibre(edited: Edit, observatory: Observatory) -> None:
     assert "default_fibre" not in observatory.model_dump(mode="json")["fibsel"]
     with pytest.raises(ObservatoryError, match="P1-33"):
         load_observatory(edited("  steps_per_s:", "  default_fibre: P1-33\n  steps_per_s:"))
+
+
+@pytest.mark.parametrize(
+    ("part", "rules", "line"),
+    [
+        ("deadlines", {"kinds": {"safing": 0.05}}, "deadlines.kinds.safing: a lamp has 0.05 s to be switched off"),
+        (
+            "deadlines",
+            {"kinds": {"safing": {"factor": 0.0, "margin_s": 1e-9}}},
+            "deadlines.kinds.safing: a lamp has 1e-09",
+        ),
+        ("deadlines", {"factor": 0.0, "margin_s": 0.1}, "deadlines: a lamp has 0.1 s to be switched off"),
+        ("deadlines", {"kinds": {"safing": 301.0}}, "above 0.1 s, and at most 300 s"),
+        ("retries", {"kinds": {"safing": {"first_wait_s": 61.0, "longest_wait_s": 61.0}}}, "after up to 61 s"),
+        ("retries", {"default": {"longest_wait_s": 3600.0}}, "retries.default: a lamp that is not off"),
+    ],
+)
+def test_lamps_go_off_in_time(observatory: Observatory, tmp_path: Path, part: str, rules: Any, line: str) -> None:
+    """A deadline within which no lamp can be switched off, or a day between two tries, is refused, with its place."""
+    path = tmp_path / "short.yaml"
+    path.write_text(yaml.safe_dump(observatory.model_dump(mode="json") | {part: rules}, sort_keys=False))
+    with pytest.raises(ObservatoryError) as raised:
+        load_observatory(path)
+    assert line in str(raised.value)
+    assert "short.yaml:" in str(raised.value)

@@ -80,6 +80,15 @@ def test_the_other_kind_of_document(inside: Inside, tmp_path: Path) -> None:
     )
 
 
+def test_spectrographs_of_a_sequence(inside: Inside, tmp_path: Path) -> None:
+    """A list of spectrographs beside a sequence's lamps is a key at the wrong place, and no observatory document."""
+    (tmp_path / "one.yaml").write_text("spectrographs: [sp2]\nlamps:\n  Argon: {exposure_time: 10}\n")
+    result = inside("check", str(tmp_path / "one.yaml"))
+    assert result.exit_code == 2
+    assert "one.yaml:1: spectrographs: unknown key 'spectrographs'" in result.stdout
+    assert "`spectrographs` goes into a step, under `steps`" in result.stdout
+
+
 def test_a_wrong_name_is_answered_with_the_right_ones(inside: Inside) -> None:
     """A name that an observatory does not have is answered as in documents: what was expected, and the nearest."""
     error = inside("lamps", "on", "Quarz").exception

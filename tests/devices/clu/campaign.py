@@ -302,7 +302,7 @@ def table(cases: list[Case], lasted_s: float, day: str) -> str:
     """Return the campaign as a table of the page, with what it is a table of."""
     segments, broken = sum(len(case.outcomes) for case in cases), sum(bool(case.wrong) for case in cases)
     asked = len(WANTED) * len(cases)
-    head = f"Of {day}: {len(cases)} runs in {lasted_s / 60:.0f} minutes, {segments} segments, {asked} frames asked for"
+    head = f"Of {day}: {len(cases)} runs in {lasted_s / 60:.0f} minutes, {segments} segments, {asked} frames requested"
     if PATIENCE > 1:
         head += f", all on a busy machine, where a command had {PATIENCE:g} times as long as at the observatory"
     lines = [

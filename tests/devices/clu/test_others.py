@@ -11,6 +11,7 @@ import pytest
 
 from safelight.devices.clu.link import Broker, Link
 from safelight.engine.clock import Clock
+from safelight.engine.guard.status_files import guards
 from tests.devices.clu.bench import SPECTROGRAPHS, Bench
 from tests.devices.clu.running import Night, now
 
@@ -109,3 +110,17 @@ def test_lamps_first_when_a_shutter_is_silent(night: Night) -> None:
     failed = '"event": "state.failed"'
     night.until(lambda: failed in night.log(), 30.0)
     night.kill()
+
+
+def test_an_on_that_is_obeyed_late(night: Night) -> None:
+    """A switch that lights a lamp long after the run has given up: its end names the lamp, and the guards darken it."""
+    switch = night.bench.hardware.switch
+    switch.late_on_s = 25.0
+    night.begin(LIT, retries={"default": {"attempts": 1}})
+    assert (night.end(), night.last["outcome"]) == (3, "faulted"), night.events[-5:]
+    assert night.last["late"]["lamps"] == ["Argon"]
+    night.until(lambda: ("Argon", True) in switch.switched, 120.0)
+    night.until_dark(60.0)
+    night.until(lambda: not list(guards(night.folder / "home")), 300.0)
+    assert switch.lit() == set()
+    assert switch.switched[-1] == ("Argon", False)

@@ -58,6 +58,7 @@ class DliServer(Listener):
         broken: every request that switches is answered with 500.
         stuck: names of outlets whose relay does not move (acknowledged all the same).
         slow_s: how long every answer takes.
+        late_on_s: how much later it obeys and answers a command to switch on.
         mute: takes requests, obeys them, and never answers.
         nonsense: answers well-formed requests with JSON that means nothing, and obeys nothing.
         switched: every (name, on) in the order in which relays moved.
@@ -71,6 +72,7 @@ class DliServer(Listener):
     broken: bool = False
     stuck: set[str] = field(default_factory=set)
     slow_s: float = 0.0
+    late_on_s: float = 0.0
     mute: bool = False
     nonsense: bool = False
     switched: list[tuple[str, bool]] = field(default_factory=list)
@@ -88,7 +90,7 @@ class DliServer(Listener):
 
     def heal(self) -> None:
         """Everything off and whole again."""
-        self.broken, self.mute, self.nonsense, self.slow_s = False, False, False, 0.0
+        self.broken, self.mute, self.nonsense, self.slow_s, self.late_on_s = False, False, False, 0.0, 0.0
         self.stuck.clear()
         for outlet in self.outlets:
             if outlet.relay:
@@ -101,6 +103,8 @@ class DliServer(Listener):
         """HTTP/1.1, one request after the other."""
         while True:
             request = await http_request(reader)
+            if self.late_on_s and self._known(request) and parse_qs(request.body).get("value") == ["true"]:
+                await asyncio.sleep(self.late_on_s)  # noqa: TID251 - a simulated device takes its time
             code, payload, extra = self._answer(request)
             await asyncio.sleep(self.slow_s)  # noqa: TID251 - a simulated device takes its time
             if self.mute:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safelight.devices import Observatory
+from safelight.devices import Observatory, ObservatoryError
+from safelight.devices.observatory.observatory import Deadlines
 from safelight.devices.observatory.observatory import Observatory as Site
 from safelight.engine import EngineError, Options, Plan, compile_graph
 from safelight.engine.planning.compiler import exposure_of
@@ -271,6 +272,16 @@ def test_deadlines_hold_from_anywhere(
         state for state in states if state.kind == kind and not state.id.startswith("fibsel-step/Quartz-30s-001/")
     )
     assert first.deadline_s > longest_s
+
+
+def test_a_deadline_within_what_a_state_takes_is_refused(plan: Planner, observatory: Observatory) -> None:
+    """A state that would always fail is named with the longest of its kind, and with the place of its deadline."""
+    short = Deadlines.model_validate({"kinds": {"expose": 5.0, "safing": observatory.deadlines.kinds["safing"]}})
+    site = observatory.model_copy(update={"deadlines": short})
+    said = r"deadlines.kinds.expose: expected more than 1\d\.\d+ s, which `expose dark-10s-001` takes, got 5 s"
+    with pytest.raises(ObservatoryError, match=said):
+        plan({"biases": {"count": 1}, "darks": {"exposure_time": [3, 10]}}, site=site)
+    assert plan({"biases": {"count": 1}}, site=site).graph.exposures
 
 
 def test_a_retried_warm_up_has_time_for_cold_lamps(plan: Planner) -> None:
