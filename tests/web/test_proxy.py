@@ -63,7 +63,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory, small: Path) -> Iterator[Pro
     words += ["-addext", f"subjectAltName=DNS:{NAME}", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run([openssl, *words], check=True, capture_output=True)
     with serving(folder / "home", small, "--public-url", f"https://{NAME}") as server:
-        found = re.search(r"```text\n(server \{.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+        found = re.search(r"```nginx\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
         assert found is not None
         site = found[1].replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
         site = site.replace("127.0.0.1:8321", urlsplit(server.address).netloc)
