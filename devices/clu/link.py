@@ -135,6 +135,10 @@ class _Wire:
         return not self.connection.is_closed and self.loop is asyncio.get_running_loop()
 
 
+def _unique_name() -> str:
+    return f"safelight-{uuid.uuid4().hex[:12]}"
+
+
 class Link:
     """Connection to the broker, made at the first command and again after it was lost.
 
