@@ -6,7 +6,10 @@ from safelight.devices import Observatory, load_observatory
 from safelight.engine.planning.plan import Plan, make_plan, site_of
 from safelight.sequences import load
 
-__all__ = ["document_of", "patient_observatory", "plan_of_size"]
+__all__ = ["BURNING", "document_of", "patient_observatory", "plan_of_size"]
+
+BURNING = {"lamps": {"Neon": {"warmup": 0.1, "exposure_time": 60}}}
+"""A lamp that is on for a minute."""
 
 _LAMPS = ("Argon", "Neon", "Quartz", "Xenon")
 _BLOCKS = 10

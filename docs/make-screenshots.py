@@ -33,6 +33,7 @@ FAULTS = (
     Fault(device="spectrographs.sp2", verb="expose", nth=4, what="error", times=9),
 )
 _SPEED = "20"
+_PATIENCE_MS = 900_000
 _PHONE = {"width": 390, "height": 844}
 _DESK = {"width": 1000, "height": 900}
 
@@ -54,7 +55,7 @@ def _of_page(browser: Any, server: "subprocess.Popen[str]", told: dict[str, str]
     """A run with a lamp lit, on a desk and on a phone; then the server is killed under the page."""
     # Nothing breathes; the cover that a page draws over itself when it hangs stays away while it does not.
     page, phone, dark = (
-        browser.new_page(viewport=size, color_scheme=scheme, reduced_motion="reduce")
+        _opened(browser, viewport=size, color_scheme=scheme, reduced_motion="reduce")
         for size, scheme in ((_DESK, "light"), (_PHONE, "dark"), (_DESK, "dark"))
     )
     page.goto(f"{told['address']}#token={told['token']}")
@@ -63,7 +64,7 @@ def _of_page(browser: Any, server: "subprocess.Popen[str]", told: dict[str, str]
     page.click("#start")
     phone.goto(told["address"])
     dark.goto(told["address"])
-    page.wait_for_selector(".active .what:has-text('expose Quartz-270s-001')", timeout=300_000)
+    page.wait_for_selector(".active .what:has-text('expose Quartz-270s-001')")
     page.wait_for_selector(".active .what:has-text('light P1-7')")
     page.wait_for_selector("#frame-name:has-text('LDLS-90s-001')")
     _photograph(phone, folder / "web-phone.webp", _PHONE["height"])
@@ -76,12 +77,19 @@ def _of_page(browser: Any, server: "subprocess.Popen[str]", told: dict[str, str]
 
 def _of_report(browser: Any, html: str, folder: Path) -> None:
     """What a report tells of troubles and frames."""
-    page = browser.new_page(viewport={**_DESK, "height": 9000}, color_scheme="light")
+    page = _opened(browser, viewport={**_DESK, "height": 9000}, color_scheme="light")
     page.set_content(html)
     first = page.locator("section:has(h2:text('Retries'))").bounding_box()
     last = page.locator(".cards").bounding_box()
     clip = {"x": 0, "y": first["y"], "width": _DESK["width"], "height": last["y"] + last["height"] + 4 - first["y"]}
     _shoot(page, folder / "report.webp", clip)
+
+
+def _opened(browser: Any, **options: Any) -> Any:
+    """A page that waits for a busy machine."""
+    page = browser.new_page(**options)
+    page.set_default_timeout(_PATIENCE_MS)
+    return page
 
 
 def _bottom(page: Any, selector: str, margin: int = 12) -> int:

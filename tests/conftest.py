@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Thousands of tests and their modules stay for as long as the process does: look through them seldom.
+gc.set_threshold(50_000, 20, 100)
 
 # The same examples every time: a test that fails only sometimes is no help to anybody. How long an example takes says
 # nothing on a machine that has other work.
@@ -78,6 +82,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Benches:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the long tests."""
     items.sort(key=lambda item: next((n for n, path in enumerate(_FIRST) if item.nodeid.startswith(path)), len(_FIRST)))
+
+
+def pytest_collection_finish() -> None:
+    """Leave all that was collected out of every later look for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -226,15 +226,18 @@ def import_everything() -> None:
 
 def _serve(address: str, warm_guards: str, *modules: str) -> NoReturn:
     from tests.warm_guards import WarmGuards  # noqa: PLC0415
+    from tests.warm_server import keep, warm_up  # noqa: PLC0415
 
     import_everything()
     for module in modules:
         import_module(module)
+    warm_up("bias")
     guards = WarmGuards()
     if warm_guards == "1":
         guards.begin()
     with guards.in_use() if warm_guards == "1" else nullcontext():
         server = _Server(address)
+        keep()
         print("ready", flush=True)  # noqa: T201 - the answer to who has started it
         server.serve()
 

@@ -85,7 +85,9 @@ class WarmGuards:
 def _serve(asked: socket.socket) -> None:
     from safelight.devices.simulated import switch  # noqa: F401, PLC0415 - slow, and needed by every guard
     from safelight.engine.guard import pair  # noqa: F401, PLC0415
+    from tests.warm_server import keep  # noqa: PLC0415
 
+    keep()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     asked.send(b"ready")
     while True:

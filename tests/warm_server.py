@@ -1,12 +1,34 @@
 """The other side of a warm process: fork for each job that comes in, wait for the child, answer."""
 
+import asyncio
+import gc
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
-__all__ = ["run_command_line", "say", "serve"]
+__all__ = ["keep", "run_command_line", "say", "serve", "warm_up"]
+
+
+def keep() -> None:
+    """Keep all that there is. A child that looks for garbage does not touch it, so that its pages are not copied."""
+    gc.collect()
+    gc.freeze()
+
+
+def warm_up(sequence: str) -> None:
+    """Begin a run of a shipped sequence and resume it: all that is imported, compiled and kept only once."""
+    from safelight.engine import Request, perform  # noqa: PLC0415 - slow
+    from safelight.engine.resume.resumption import ResumeRequest, resume  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        request = Request(sequence, observatory="simulated", home=folder, frames=folder, speed="max")
+        asyncio.run(perform(request, on_start=lambda runner: runner.stop("pause", "warm enough"), guarded=False))
+        asyncio.run(resume(ResumeRequest(home=folder, speed="max"), guarded=False))
 
 
 def say(**message: Any) -> None:
@@ -21,6 +43,7 @@ def serve(child: Callable[[Mapping[str, Any], int], NoReturn]) -> None:
         child: never returns; its second argument is a descriptor, and what it writes there, JSON, is added to the last
             answer.
     """
+    keep()
     say(ready=True)
     for request in sys.stdin:
         job = json.loads(request)

@@ -22,12 +22,19 @@ if TYPE_CHECKING:
 
 __all__ = ["camera_options", "draft", "has_lamps"]
 
+_NOT_PRESENT = 0
+"""`CalibratorState` of a CoverCalibrator without a light."""
+_CONDITIONS = {
+    "safetymonitor": ("safe", "safety_monitor", ""),
+    "dome": ("dome_closed", "dome", ", equals: closed"),
+    "observingconditions": ("dry", "weather", ", below: 90"),
+}
+"""Kind of device -> a condition of a night that it can be: its name, the key, and what is wanted."""
+
 
 def has_lamps(found: Iterable[FoundDevice]) -> bool:
     """Return whether a server has anything that can be a lamp."""
-    return any(
-        each.device.kind == "covercalibrator" or any(element.writable for element in each.elements) for each in found
-    )
+    return any(_has_light(each) or any(element.writable for element in each.elements) for each in found)
 
 
 def camera_options(where: str, found: Iterable[FoundDevice]) -> dict[str, Any]:
@@ -60,7 +67,7 @@ def draft(where: str, found: Iterable[FoundDevice], *, name: str = "observatory"
     sections = [
         "\n".join(_lamps(where, devices)) + "\n" + LAMP_TIMES,
         "\n".join(_cameras(where, devices)) if _of(devices, "camera") else NO_CAMERA,
-        *_others(devices),
+        *_others(where, devices),
     ]
     return document(f"Alpaca server {where}", "Nothing was switched.", name, file, sections)
 
@@ -87,6 +94,9 @@ def _lamps(where: str, devices: tuple[FoundDevice, ...]) -> Iterator[str]:
             question = f"is it a lamp? If not, remove it here and above{_lit(element)}"
             units.append(f"    {lamp}: {names.unit(lamp, 'arc')}  # TODO {question}")
     for panel in _of(devices, "covercalibrator"):
+        if not _has_light(panel):
+            options.append(f"    # {in_comment(panel.name)} (cover calibrator {panel.device.number}) has no light")
+            continue
         lamp = names.new(panel.name)
         most = dict(panel.properties).get("maxbrightness", 1)
         options.append(
@@ -101,6 +111,11 @@ def _lamps(where: str, devices: tuple[FoundDevice, ...]) -> Iterator[str]:
     yield from options
     yield "  units:  # TODO arc or flat? seconds of warm-up? the longest that it may be on?"
     yield from units
+
+
+def _has_light(device: FoundDevice) -> bool:
+    """Return whether a device is a CoverCalibrator with a light: many are covers and nothing else."""
+    return device.device.kind == "covercalibrator" and dict(device.properties).get("calibratorstate") != _NOT_PRESENT
 
 
 def _dims(element: Element) -> str:
@@ -135,7 +150,7 @@ def _cameras(where: str, devices: tuple[FoundDevice, ...]) -> Iterator[str]:
     yield CAMERA_TIMES
 
 
-def _others(devices: tuple[FoundDevice, ...]) -> Iterator[str]:
+def _others(where: str, devices: tuple[FoundDevice, ...]) -> Iterator[str]:
     """Yield a comment for each device that a person has to decide on."""
     for telescope in _of(devices, "telescope"):
         which = f"{in_comment(telescope.name)} ({telescope.device.number})"
@@ -144,7 +159,14 @@ def _others(devices: tuple[FoundDevice, ...]) -> Iterator[str]:
             "# calibrations? Then describe `telescopes` and `positions`: see the page on describing an observatory.\n"
         )
     for other in devices:
-        if other.device.kind in {"filterwheel", "safetymonitor", "dome"}:
-            which = f"{other.device.kind} {other.device.number}, {in_comment(other.name)}"
-            wheel = " TODO does a frame need a filter? Then describe it under `selectors`."
-            yield f"# Not used: {which}.{wheel if other.device.kind == 'filterwheel' else ''}\n"
+        which = f"{other.device.kind} {other.device.number}, {in_comment(other.name)}"
+        if other.device.kind == "filterwheel":
+            yield f"# Not used: {which}. TODO does a frame need a filter? Then describe it under `selectors`.\n"
+        if other.device.kind in _CONDITIONS:
+            name, key, wanted = _CONDITIONS[other.device.kind]
+            sensor = ", sensor: humidity" if key == "weather" else ""
+            device = f"{{server: {where}, {key}: {other.device.number}{sensor}}}"
+            yield (
+                f"# Not used: {which}. TODO do requests of the queue wait for it? Then it is a condition:\n"
+                f"# conditions: {{{name}: {{alpaca: {device}{wanted}}}}}\n"
+            )

@@ -107,12 +107,14 @@ _PRINTABLE = "1 to 60 printable characters, without a blank, a slash or a comma 
 
 
 def _printable(text: str) -> str:
-    if not text.isprintable() or text[:1] in _EDGES or text[-1:] in _EDGES:
-        raise Refusal(allowed=f"a name of {_PRINTABLE}")
+    if not text.isprintable() or text[:1] in _EDGES or text[-1:] in _EDGES or text == _TAKEN:
+        raise Refusal(allowed=f"a name of {_PRINTABLE}, but not `{_TAKEN}`")
     return text
 
 
 _EDGES = tuple(" /,")
+_TAKEN = "as found"
+"""What a run calls a place that nobody has asked for: it is left as it was found."""
 PlaceName = Annotated[
     str,
     Field(min_length=1, max_length=60, strict=True, json_schema_extra={EXPECTED: f"a name of {_PRINTABLE}"}),
@@ -271,6 +273,9 @@ class LampMonitorModel(ObservatoryPart):
     options: Options = Field({}, description=_OPTIONS)
 
 
+_GROUP = "a list of at least two lamps, such as [FLAT, ThAr]"
+
+
 class LampsModel(Grown):
     """Lamps on their power switch, and the duration of its commands."""
 
@@ -299,9 +304,9 @@ class LampsModel(Grown):
     monitor: LampMonitorModel | None = Field(
         None, description="a photodiode, for warm-ups that end when the light is steady"
     )
-    exclusive: tuple[Annotated[tuple[PlaceName, ...], Field(min_length=2)], ...] = Field(
-        (), description="groups of lamps of which the hardware can light one at a time, `[[FLAT, ThAr]]`"
-    )
+    exclusive: tuple[
+        Annotated[tuple[PlaceName, ...], Field(min_length=2, json_schema_extra={EXPECTED: _GROUP})], ...
+    ] = Field((), description="groups of lamps of which the hardware can light one at a time, `[[FLAT, ThAr]]`")
     read_back: Literal["hardware", "memory"] = Field(
         "hardware", description="source of the driver's read-back: memory, if it only repeats its last command"
     )
@@ -336,6 +341,9 @@ class LampsModel(Grown):
             if unit.warmup_s >= unit.longest_on_s:
                 said = f"the lamp's warm-up of {unit.warmup_s:g} s uses up its {unit.longest_on_s:g} s"
                 raise Refusal(said, f"more than {unit.warmup_s:g}", at=("units", name, "longest_on_s"))
+            if unit.rest is not None and unit.warmup_s >= unit.rest.after:
+                said = f"the lamp's warm-up of {unit.warmup_s:g} s uses up its {unit.rest.after:g} s"
+                raise Refusal(said, f"more than {unit.warmup_s:g}", at=("units", name, "rest", "after"))
         return self
 
     @model_validator(mode="after")

@@ -170,7 +170,9 @@ class SimulatedLamps:
         self._dimmers = Dimmers(site)
         self._dimmed: dict[str, float] = {}
         # One switch for each state folder, shared by all observatories in it.
-        self.hardware = (f"simulated {socket.gethostname()}:{(site.home / 'simulated').absolute()}",)
+        place = f"simulated {socket.gethostname()}:{(site.home / 'simulated').absolute()}"
+        # One name alone means the whole switch, except where there is one lamp: there it would mean the lamp's outlet.
+        self.hardware = (place, f"{place} {self.names[0]}") if len(self.names) == 1 else (place,)
 
     @property
     def names(self) -> Units:

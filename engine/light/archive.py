@@ -70,7 +70,6 @@ class Archive:
     flavour: str | None = None
     lamps: tuple[str, ...] = ()
     _samples: dict[tuple[Any, ...], list[Sample]] = field(default_factory=dict)
-    _last: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def judged(self, paths: Iterable[Path]) -> Iterator[JudgedFile]:
         """Judge files in the order of their kinds: biases and darks first, so that the others have something to go by.
@@ -85,6 +84,8 @@ class Archive:
             except NotReadable as error:
                 verdict = FrameVerdict(not_judged=str(error))
                 yield JudgedFile((path,), "", verdict)
+        # What a camera's last image was is a matter of time, not of kinds.
+        before = self._checksums_before(images)
         order = ("bias", "dark")
         images.sort(key=lambda image: order.index(image.flavour) if image.flavour in order else len(order))
         groups: dict[str, list[_ArchivedImage]] = {}
@@ -92,7 +93,7 @@ class Archive:
             groups.setdefault(image.group, []).append(image)
         self._learn_biases(images)
         for group in groups.values():
-            found = {image.name: self._verdict(image) for image in group}
+            found = {image.name: self._verdict(image, before.get(id(image), ())) for image in group}
             verdict = verdict_on_frame(found, [list(found)])
             yield JudgedFile(tuple(dict.fromkeys(image.path for image in group)), group[0].flavour, verdict)
 
@@ -118,15 +119,25 @@ class Archive:
                     sample_of(image.measured, Known(), "bias")
                 )
 
-    def _verdict(self, image: _ArchivedImage) -> Verdict:
+    @staticmethod
+    def _checksums_before(images: Iterable[_ArchivedImage]) -> dict[int, tuple[int, ...]]:
+        """Return for each image, by its identity, the checksums of its camera's image before."""
+        last: dict[str, tuple[int, ...]] = {}
+        before = {}
+        for image in images:
+            if image.measured.problem is None:
+                before[id(image)] = last.get(image.camera, ())
+                last[image.camera] = image.measured.crcs
+        return before
+
+    def _verdict(self, image: _ArchivedImage, before: tuple[int, ...]) -> Verdict:
         biases = self._samples.get((image.camera, image.measured.shape), [])
-        known = Known(bias_of(biases) if biases else None, last=self._last.get(image.camera, ()), lamps=image.lamps)
+        known = Known(bias_of(biases) if biases else None, last=before, lamps=image.lamps)
         samples = self._samples.setdefault(image.kind, [])
         if image.flavour != "bias" and samples:
             known = replace(known, reference=reference_of(samples[-_KEPT:]))
         verdict = judge(image.measured, image.flavour, known, self.limits)
-        if image.measured.problem is None:
-            self._last[image.camera] = image.measured.crcs
-            if not any(finding.bad and finding.certain for finding in verdict.findings):
-                samples.append(sample_of(image.measured, known, image.flavour))
+        wrong = any(finding.bad and finding.certain for finding in verdict.findings)
+        if image.measured.problem is None and not wrong:
+            samples.append(sample_of(image.measured, known, image.flavour))
         return verdict

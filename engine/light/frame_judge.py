@@ -33,7 +33,8 @@ from safelight.states import Exposure, SeenLight
 __all__ = ["FrameJudge"]
 
 _LIT = ("arc", "flat")
-_OF_TIME = ("no_light", "saturated")
+_TOO_BRIGHT = frozenset({"saturated"})
+_OF_TIME = _TOO_BRIGHT | {"no_light"}
 """Rules that another exposure time may satisfy."""
 _BRIGHTEST = 0.001
 """Share of pixels that the counts of an image are taken from."""
@@ -51,12 +52,14 @@ class FrameJudge:
         spectrographs: the cameras of each.
         quality: the observatory's policy.
         meter: finds exposure times from counts.
+        limits: the thresholds of the policy.
     """
 
     store: LightStore
     spectrographs: Sequence[tuple[str, ...]]
     quality: QualityModel
     meter: Meter
+    limits: Limits
     _tries: dict[str, list[tuple[int, FrameVerdict]]] = field(default_factory=dict)
     _dark: dict[str, list[int]] = field(default_factory=dict)
 
@@ -65,7 +68,9 @@ class FrameJudge:
         """Return the judge of an observatory. Its references lie where its meter keeps the counts."""
         model = observatory.spectrographs
         units = [model.cameras_of(unit) for unit in model.names]
-        return cls(LightStore(meter.path.parent, model.judging.references), units, model.judging, meter)
+        quality = model.judging
+        store = LightStore(meter.path.parent, quality.references)
+        return cls(store, units, quality, meter, limits_with(quality.limits))
 
     def __call__(self, exposure: Exposure, exposure_no: int, files: Sequence[Path]) -> SeenLight:
         """Judge one exposure, and keep what later ones are compared with. Raises nothing.
@@ -98,6 +103,8 @@ class FrameJudge:
         self.store.note_last(exposure_no, {name: each.what.crcs for name, each in measured.items()})
         weighed = self._weighed(exposure, exposure_no, files, verdict, measured)
         if weighed.again:
+            # A trial without light counts: two dark frames in a row prove a lamp dead once no longer time is left.
+            self._note_darkness(exposure.lamps, exposure_no, verdict)
             trial = _seen(verdict, Decision(again=True, words=weighed.words), weighed)
             return replace(trial, quality="trial")
         decision = self._decide(exposure, exposure_no, verdict)
@@ -120,11 +127,7 @@ class FrameJudge:
             what = measure(image.pixels, overscan=overscan, full_well_adu=self.quality.full_well_adu)
             known = self._known(kind, name, camera, exposure_no)
             flavour = kind.flavour if known.lamps or kind.flavour not in _LIT else "object"
-            yield name, judge(what, flavour, known, self._limits), what, known
-
-    @property
-    def _limits(self) -> Limits:
-        return limits_with(self.quality.limits)
+            yield name, judge(what, flavour, known, self.limits), what, known
 
     def _known(self, kind: LightKind, name: str, camera: str, exposure_no: int) -> Known:
         number, crcs = self.store.last(name)
@@ -155,9 +158,11 @@ class FrameJudge:
     ) -> Weighed:
         """Compare the counts of a frame with those that its exposure time is found from.
 
-        An image that the camera handed over wrongly says nothing. Darkness and saturation may be a matter of time.
+        An image that the camera handed over wrongly says nothing. Darkness and saturation may be a matter of time,
+        darkness only where the light of such frames is not known yet.
         """
-        wrong = any(each.certain and each.bad and each.rule not in _OF_TIME for each in verdict.findings)
+        certain = {each.rule for each in verdict.findings if each.certain and each.bad}
+        wrong = certain - (_TOO_BRIGHT if self.meter.knows(exposure) else _OF_TIME)
         if exposure.counts is None or not self.quality.acts or wrong:
             return Weighed()
         seconds = number_card(files[0], "EXPTIME")
@@ -182,7 +187,7 @@ class FrameJudge:
         earlier = tuple(each for number, each in tries if number != exposure_no)
         self._note_darkness(exposure.lamps, exposure_no, verdict)
         dark = {lamp: len(numbers) for lamp, numbers in self._dark.items()}
-        decision = decide(verdict, self.quality, earlier, dark)
+        decision = decide(verdict, self.quality, earlier, dark, exposure.flavour)
         if not decision.keeps:
             tries.append((exposure_no, verdict))
         return decision

@@ -101,6 +101,10 @@ class Meter:
         wished_s = counts.adu / rate if rate > 0.0 else counts.first_s
         return self._next.get(exposure.frame, _within(exposure, counts, wished_s))
 
+    def knows(self, exposure: Exposure) -> bool:
+        """Whether a frame of this kind has had light before, so that its time was chosen for it."""
+        return self._known.get(_key(exposure), 0.0) > 0.0
+
     def weigh(self, exposure: Exposure, exposure_no: int, seconds: float, seen: Brightness) -> Weighed:
         """Say whether a frame is kept or was a trial, and remember its light for the next one.
 

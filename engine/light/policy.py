@@ -11,6 +11,8 @@ __all__ = ["Decision", "agree", "decide"]
 
 _ALIKE = 0.1
 """Two frames agree whose light differs by no more than this."""
+_AGAINST_BIASES = ("unwanted", "skew")
+"""Absolute rules that compare with earlier biases and darks."""
 _IN_A_ROW = 2
 """Frames without light of one lamp, one after the other, that prove it dead."""
 
@@ -40,6 +42,7 @@ def decide(
     quality: QualityModel,
     earlier: tuple[FrameVerdict, ...] = (),
     dark: Mapping[str, int] | None = None,
+    flavour: str = "bias",
 ) -> Decision:
     """Decide on one frame.
 
@@ -48,12 +51,13 @@ def decide(
         quality: the observatory's policy.
         earlier: on the tries of the same frame before, in this segment of the run.
         dark: lamp -> how many frames in a row it did not shine on, this one included.
+        flavour: of the frame.
     """
     words = verdict.words
     if verdict.quality != "bad" or not quality.acts:
         return Decision(words=words)
     if verdict.certainly_bad:
-        return _on_certainly_bad(verdict, quality, len(earlier), dark or {})
+        return _on_certainly_bad(verdict, quality, len(earlier), dark or {}, flavour)
     if not quality.learned_acts:
         return Decision(words=words)
     if earlier and agree(verdict, earlier[-1]):
@@ -63,15 +67,28 @@ def decide(
     return Decision(again=True, words=words)
 
 
-def _on_certainly_bad(verdict: FrameVerdict, quality: QualityModel, tries: int, dark: Mapping[str, int]) -> Decision:
+def _on_certainly_bad(
+    verdict: FrameVerdict, quality: QualityModel, tries: int, dark: Mapping[str, int], flavour: str
+) -> Decision:
     words = verdict.words
     dead = [lamp for lamp in verdict.dark_lamps if dark.get(lamp, 0) >= _IN_A_ROW]
     if dead:
         verb = "is on and does not shine" if len(dead) == 1 else "are on and do not shine"
         return Decision(fault=f"{in_sentence(dead)} {verb}, on two frames in a row: {words}", words=words)
     if tries >= quality.retakes:
-        return Decision(fault=f"bad after {tries + 1} tries: {words}", words=words)
+        return Decision(fault=f"bad after {tries + 1} tries: {words}{_way_out(verdict, flavour)}", words=words)
     return Decision(again=True, words=words)
+
+
+def _way_out(verdict: FrameVerdict, flavour: str) -> str:
+    """Return what to do where the instrument has changed for good, so that no limit ends every night."""
+    rules = [each.rule for each in verdict.findings if each.bad and each.certain]
+    if "no_light" in rules or "stale" in rules:
+        return ""
+    if any(rule in _AGAINST_BIASES for rule in rules):
+        return f". If the electronics were changed: `safelight quality forget {flavour}`, then resume"
+    named = ", ".join(dict.fromkeys(rules))
+    return f". If the detector is like that: set other `limits` of {named} under `quality` in the observatory document"
 
 
 def agree(one: FrameVerdict, other: FrameVerdict) -> bool:

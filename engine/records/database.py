@@ -8,11 +8,14 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
@@ -45,11 +48,33 @@ _CONNECTION = {
 }
 """Parameters of a connection to PostgreSQL. A cut link is noticed within seconds. pgbouncer in transaction mode knows
 no prepared statements."""
+_DRIVERS = {"sqlite": "sqlite+journal", "postgresql": "postgresql+psycopg"}
+_COMPILED: dict[Any, Any] = {}
+"""SQLAlchemy's compiled statements for SQLite: one for each form of a statement in the code, so that they are few."""
 _SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _POSTGRESQL_BUSY = "55P03"
 """SQLSTATE of PostgreSQL for a lock that was not available in time."""
 _OURS = {tables.version.name, tables.runs.name}
 """Tables that every version of the journal has. A database without them belongs to another program."""
+
+
+class _JournalDialect(SQLiteDialect_pysqlite):
+    """SQLite's dialect, of which all instances are equal: what is compiled for one journal serves all of this process.
+
+    SQLAlchemy looks compiled statements up by the dialect, and each engine has its own. A run opens its journal in
+    three threads; a server, or a process that is forked for each run, opens many.
+    """
+
+    supports_statement_cache = True
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+
+registry.register("sqlite.journal", __name__, _JournalDialect.__name__)
 
 
 def default_url(home: Path) -> str:
@@ -264,12 +289,13 @@ class Journal:
             names = self._table_names()
         if not names >= _OURS:
             raise JournalError(f"{self} is not a safelight journal")
-        if self._version() != tables.VERSION and self._only_read:
+        found = self._version()
+        if found != tables.VERSION and self._only_read:
             raise JournalError(
-                f"the journal {self} is of another version ({self._version()}, expected {tables.VERSION}) and can't be "
-                "written here: bring it up to date with `safelight runs` where it can be"
+                f"the journal {self} is of another version ({found}, expected {tables.VERSION}) and can't be written "
+                "here: bring it up to date with `safelight runs` where it can be"
             )
-        if self._version() != tables.VERSION:
+        if found != tables.VERSION:
             from safelight.engine.records.migrations import upgrade  # noqa: PLC0415 - slow, and rarely needed
 
             # Read again inside the lock, because another process may be upgrading it now.
@@ -288,9 +314,26 @@ class Journal:
     def _make_tables(self) -> None:
         """Make the tables. Safe when two processes create them concurrently."""
         # Asking for each table whether it is there takes as long as making it.
-        tables.metadata.create_all(self._connection, checkfirst=bool(sa.inspect(self._connection).get_table_names()))
+        if sa.inspect(self._connection).get_table_names():
+            tables.metadata.create_all(self._connection)
+        else:
+            for statement in _definition(self._engine.dialect.name):
+                self._connection.exec_driver_sql(statement)
         if not self._connection.execute(sa.select(tables.version)).all():
             self._connection.execute(sa.insert(tables.version), {"version_num": tables.VERSION})
+
+
+@cache
+def _definition(dialect: str) -> tuple[str, ...]:
+    """Return the statements that make all tables of an empty database."""
+    statements: list[str] = []
+
+    def write(statement: Any, *_: Any, **__: Any) -> None:
+        statements.append(str(statement.compile(dialect=writer.dialect)))
+
+    writer = sa.create_mock_engine(f"{_DRIVERS[dialect]}://", write)
+    tables.metadata.create_all(writer, checkfirst=False)
+    return tuple(statements)
 
 
 def _text(url: sa.URL, *, hide_password: bool) -> str:
@@ -324,7 +367,7 @@ def _engine(url: str, *, create: bool, look: bool) -> Engine:
         if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
             return _sqlite(parsed, create=create, look=look)
         if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
+            parsed = parsed.set(drivername=_DRIVERS["postgresql"])
         if parsed.get_backend_name() != "postgresql":
             shown = parsed.render_as_string(hide_password=True)
             raise JournalError(f"--journal {shown}: allowed are sqlite:///PATH and postgresql://...")
@@ -363,7 +406,8 @@ def _sqlite(url: sa.URL, *, create: bool, look: bool) -> Engine:
         raise JournalError(f"the journal {path} can't be made: {error.strerror}") from None
     only_read = look and not _may_be_written(path)
     engine = sa.create_engine(
-        sa.URL.create("sqlite", database=str(path)),
+        sa.URL.create(_DRIVERS["sqlite"], database=str(path)),
+        execution_options={"compiled_cache": _COMPILED},
         poolclass=sa.StaticPool,
         creator=lambda: sqlite3.connect(
             f"file:{quote(str(path))}{_read_only(path) if only_read else ''}",

@@ -15,7 +15,6 @@ from safelight.engine.records import tables
 from safelight.engine.records.database import Journal
 from safelight.engine.records.lock import Owner, owner_of, running
 from safelight.engine.records.run_list import last_lamps
-from safelight.engine.records.stored_run import run_page
 from safelight.engine.requester import requester_name
 
 __all__ = ["StopListener", "StopStatus", "request_stop", "stop_status", "wait_until_over"]
@@ -201,6 +200,8 @@ def _at_work(journal: Journal, run: str) -> tuple[tuple[str, str | None], ...]:
 
 def stop_status(journal: Journal, owner: Owner) -> StopStatus:
     """Return the present status of the run, as journaled."""
+    from safelight.engine.records.stored_run import run_page  # noqa: PLC0415 - slow, and a request comes first
+
     outcome = run_page(journal, owner.run).outcome
     segments = tables.segments
     query = sa.select(segments.c.reason).where(segments.c.run == owner.run).order_by(segments.c.segment.desc())

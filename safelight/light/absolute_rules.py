@@ -15,9 +15,12 @@ __all__ = ["contrast_adu", "handed_over", "unlit", "unwanted"]
 
 Floats = NDArray[np.float32]
 
+_SIDE = 4
+"""Bins from a line or trace to its sides: lines are two or three bins wide."""
+
 
 def handed_over(measured: Measurement, known: Known, limits: Limits) -> Iterator[Finding]:
-    """Find what a camera or its link gets wrong, whatever the flavour: an old image, frozen rows."""
+    """Find what a camera or its link gets wrong, whatever the flavour: an old image, frozen rows, a dead amplifier."""
     same = [
         ours == theirs and noisy
         for ours, theirs, noisy in zip(measured.crcs, known.last, measured.noisy, strict=False)
@@ -31,6 +34,10 @@ def handed_over(measured: Measurement, known: Known, limits: Limits) -> Iterator
     if measured.frozen > suspect and not measured.coarse:
         words = f"{measured.frozen:.1%} of the rows are constant or repeat the row before: expected none"
         yield Finding("frozen", bad=measured.frozen > bad, certain=True, words=words, value=measured.frozen)
+    suspect, bad = limits.columns
+    if (share := measured.constant_columns) > suspect and not measured.coarse:
+        words = f"{share:.0%} of the columns are constant: an amplifier is dead; expected less than {suspect:.0%}"
+        yield Finding("columns", bad=share > bad, certain=True, words=words, value=share)
 
 
 def unwanted(measured: Measurement, flavour: str, known: Known, limits: Limits) -> Iterator[Finding]:
@@ -62,6 +69,7 @@ def unlit(measured: Measurement, known: Known, limits: Limits) -> Iterator[Findi
     """Find a frame that should have light and has none, and one that has too much.
 
     Without a bias the image itself must be flat to be called dark: gradients and amplifiers look like light then.
+    Where no line and no trace rises above them, light is unproved, which is a remark.
     """
     contrast, least = contrast_adu(measured, known, limits)
     if contrast < least:
@@ -70,6 +78,10 @@ def unlit(measured: Measurement, known: Known, limits: Limits) -> Iterator[Findi
         who = f"{in_sentence(known.lamps)} {verb}" if known.lamps else "there is no light"
         words = f"{who}: the contrast is {contrast:.1f} ADU, expected more than {least:.1f}"
         yield Finding("no_light", bad=True, certain=True, words=words, value=contrast, lamp=lamp)
+    elif not _has_bias(measured, known) and (narrow := _prominence_adu(measured)) < least:
+        rise = f"no line or trace rises by more than {narrow:.1f} ADU, expected {least:.1f}"
+        words = f"before there are 3 biases, light can't be distinguished from the detector's own gradients: {rise}"
+        yield Finding("unproved", bad=False, certain=True, words=words, value=narrow)
     suspect, bad = limits.saturated
     if measured.saturated > suspect:
         words = f"{measured.saturated:.1%} of the pixels are saturated, expected less than {suspect:.0%}"
@@ -83,8 +95,32 @@ def contrast_adu(measured: Measurement, known: Known, limits: Limits) -> tuple[f
     pixels = measured.shape[0] * measured.shape[1] / max(1, measured.map.size)
     # Dark current is noise as well, so that a bias alone does not show how far a dark frame scatters.
     spread = measured.noise_adu / pixels**0.5
-    if known.bias is not None and known.bias.map.shape == measured.map.shape:
+    if known.bias is not None and _has_bias(measured, known):
         spread = max(spread, known.bias.spread_adu)
     traces = float(np.percentile(light, 98, axis=1).max())
     lines = float(np.median(np.percentile(light, 99.5, axis=1)))
     return max(traces, lines) - float(np.percentile(light, 16)), base + times * spread
+
+
+def _has_bias(measured: Measurement, known: Known) -> bool:
+    return known.bias is not None and known.bias.map.shape == measured.map.shape
+
+
+def _prominence_adu(measured: Measurement) -> float:
+    """Return how far lines and traces rise above both of their sides. Gradients and steps between amplifiers do not."""
+    lines = _above_both_sides(measured.map, 1)
+    traces = _above_both_sides(measured.profile, 0)
+    found = [0.0]
+    if lines.size:
+        found += [float(np.percentile(lines, 98, axis=1).max()), float(np.median(np.percentile(lines, 99.5, axis=1)))]
+    if traces.size:
+        found.append(float(np.median(np.percentile(traces, 98, axis=0))))
+    return max(found)
+
+
+def _above_both_sides(values: Floats, axis: int) -> Floats:
+    """Return by how much each bin is above the higher one of those that are some bins before and after it."""
+    values = np.moveaxis(values, axis, 0)
+    inner = values[_SIDE:-_SIDE]
+    found: Floats = inner - np.maximum(values[: -2 * _SIDE], values[2 * _SIDE :])
+    return np.moveaxis(found, 0, axis)

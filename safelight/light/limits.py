@@ -15,6 +15,7 @@ class Limits:
 
     Attributes:
         frozen: share of rows that are constant or equal to the row before.
+        columns: share of columns that are constant: an amplifier is dead.
         level: change of the overscan level against the reference, ADU.
         noise: ratio of the noise to the reference, upwards.
         quiet: the same ratio, downwards.
@@ -34,6 +35,7 @@ class Limits:
     """
 
     frozen: Pair = (0.0, 0.005)
+    columns: Pair = (0.02, 0.1)
     level: Pair = (5.0, 50.0)
     noise: Pair = (1.2, 2.0)
     quiet: Pair = (1 / 1.2, 0.3)

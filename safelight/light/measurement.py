@@ -26,6 +26,8 @@ _SAMPLE = 500_000
 """Pixels that the peak is estimated from."""
 _SAMPLED_ROWS = 64
 """Rows that noise is estimated from."""
+_FEWEST_ROWS = 8
+"""Rows that show whether a column is constant."""
 _LARGEST = 1e9
 """Values beyond this are cut: no detector gives them, and their squares would overflow."""
 _PLANES, _IMAGE_AXES = 3, 2
@@ -40,6 +42,7 @@ class Measurement:
         crcs: checksum of each band of rows.
         noisy: for each band, whether it has noise, so that two equal ones can't be by chance.
         frozen: share of rows that are constant or equal to the row before.
+        constant_columns: share of columns that are constant.
         coarse: the noise is below one step of the digitisation, so that rows may be equal by chance.
         saturated: share of pixels at full well.
         peak_adu: value that one pixel of a thousand exceeds.
@@ -55,6 +58,7 @@ class Measurement:
     crcs: tuple[int, ...] = ()
     noisy: tuple[bool, ...] = ()
     frozen: float = 0.0
+    constant_columns: float = 0.0
     coarse: bool = False
     saturated: float = 0.0
     peak_adu: float = 0.0
@@ -141,12 +145,14 @@ def _measured(image: _Image, overscan: Sequence[Section], full_well_adu: float |
     full = image.top if full_well_adu is None else full_well_adu
     bands = [band for band in np.array_split(pixels, BANDS) if len(band)]
     frozen = _frozen_rows(pixels)
-    noise = noise_adu(pixels[~frozen] if frozen.any() and not frozen.all() else pixels)
+    live = pixels[~frozen] if frozen.any() and not frozen.all() else pixels
+    noise = noise_adu(live)
     return Measurement(
         shape=(pixels.shape[0], pixels.shape[1]),
         crcs=tuple(zlib.crc32(band.data) for band in bands),
         noisy=tuple(noise_adu(band, _SAMPLED_ROWS // BANDS) >= _STEP for band in bands),
         frozen=float(np.count_nonzero(frozen)) / len(frozen),
+        constant_columns=0.0 if frozen.all() else _constant_columns(live),
         coarse=noise < _STEP and not (frozen.all() and pixels.dtype.itemsize > 1),
         saturated=0.0 if full is None else float(np.count_nonzero(pixels >= full)) / pixels.size,
         peak_adu=_peak_adu(pixels),
@@ -174,6 +180,17 @@ def _frozen_rows(pixels: Pixels) -> NDArray[np.bool_]:
         same[row] = bool((pixels[row] == pixels[row - 1]).all())
     frozen: NDArray[np.bool_] = constant | same
     return frozen
+
+
+def _constant_columns(pixels: Pixels) -> float:
+    """Return the share of columns that have one value in all rows that are not frozen themselves."""
+    if len(pixels) < _FEWEST_ROWS:
+        return 0.0
+    thin = pixels[:: max(1, len(pixels) // _SAMPLED_ROWS)]
+    columns = np.flatnonzero((thin == thin[0]).all(axis=0))
+    # Most images have none, so that nothing but a sample is read.
+    constant = (pixels[:, columns] == pixels[0, columns]).all(axis=0)
+    return float(np.count_nonzero(constant)) / len(thin[0])
 
 
 def noise_adu(pixels: Pixels, rows: int = _SAMPLED_ROWS) -> float:

@@ -6,6 +6,10 @@ from typing import Literal
 
 __all__ = ["Finding", "FrameVerdict", "Quality", "Verdict", "verdict_on_frame"]
 
+_DARK = frozenset({"no_light"})
+_UNPROVED = _DARK | {"unproved"}
+"""Rules that count only where they speak on all cameras of a spectrograph."""
+
 Quality = Literal["good", "suspect", "bad", "none"]
 """`none`: not judged, with a reason."""
 
@@ -15,7 +19,7 @@ class Finding:
     """One rule that found something.
 
     Attributes:
-        rule: its name, as in `Limits`.
+        rule: its name, as in `Limits`, or `stale` or `unproved`.
         bad: it exceeds the second limit, not only the first.
         certain: it is an absolute rule, which holds without any earlier frame.
         words: what was found, what was expected.
@@ -96,7 +100,7 @@ def verdict_on_frame(images: Mapping[str, Verdict], spectrographs: Collection[Co
     """Join the verdicts on the images of one exposure.
 
     A lamp may have no line on one camera, so that a frame without light is bad only where all cameras of a
-    spectrograph are dark.
+    spectrograph are dark. In the same way light is unproved only where it is so on all of them.
 
     Args:
         images: image -> verdict.
@@ -104,11 +108,12 @@ def verdict_on_frame(images: Mapping[str, Verdict], spectrographs: Collection[Co
     """
     named = {name for group in spectrographs for name in group}
     groups = [*spectrographs, [name for name in images if name not in named]]
-    dark = {name for group in groups for name in _all_dark(images, group)}
+    dark = {name for group in groups for name in _all_of(images, group, _DARK)}
+    unproved = {name for group in groups for name in _all_of(images, group, _UNPROVED)}
     joined: dict[tuple[str, str | None], Finding] = {}
     for name, verdict in images.items():
         for finding in verdict.findings:
-            if finding.rule == "no_light" and name not in dark:
+            if name not in {"no_light": dark, "unproved": unproved}.get(finding.rule, images):
                 continue
             key = (finding.rule, finding.lamp)
             known = joined.get(key, finding)
@@ -118,11 +123,11 @@ def verdict_on_frame(images: Mapping[str, Verdict], spectrographs: Collection[Co
     return FrameVerdict(tuple(joined.values()), dict(images), "; ".join(filter(None, reasons)) or None)
 
 
-def _all_dark(images: Mapping[str, Verdict], group: Collection[str]) -> Collection[str]:
-    """Return the images of a spectrograph where each of them that was judged is without light, else none."""
+def _all_of(images: Mapping[str, Verdict], group: Collection[str], rules: Collection[str]) -> Collection[str]:
+    """Return the images of a spectrograph where one of the rules spoke on each of them that was judged, else none."""
     judged = [name for name in group if name in images and images[name].numbers]
-    dark = [name for name in judged if any(finding.rule == "no_light" for finding in images[name].findings)]
-    return dark if len(dark) == len(judged) else ()
+    spoken = [name for name in judged if any(finding.rule in rules for finding in images[name].findings)]
+    return spoken if len(spoken) == len(judged) else ()
 
 
 def _worst(findings: Collection[Finding], *, judged: bool) -> Quality:

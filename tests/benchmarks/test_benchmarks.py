@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import durable, resuming
+from benchmarks import durable, resuming, starting
 from benchmarks.documents import document_of, patient_observatory, plan_of_size
 from benchmarks.gort_order import serial_s
 from benchmarks.idle import idle_graph, seconds_per_send, seconds_per_state
@@ -73,6 +73,11 @@ def test_a_made_run_is_really_resumed(tmp_path: Path) -> None:
     assert resuming.seconds_to_first_command(tmp_path) > 0
     assert (tmp_path / "journal.sqlite").read_bytes() == before
     assert len(list((tmp_path / "frames" / "bench").glob("*.fits"))) == 90
+
+
+def test_the_request_of_an_abort_comes_after_the_command() -> None:
+    """The run's own start is a request too, and older."""
+    assert starting.seconds_to_the_request() > 0
 
 
 def test_measures_take_turns() -> None:

@@ -23,7 +23,6 @@ import os
 import pathlib
 import resource
 import signal
-import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -38,7 +37,7 @@ from safelight.engine.run.runner import Runner
 from safelight.engine.run.start import Request, perform
 from safelight.errors import SafelightError
 from tests.warm_guards import WarmGuards
-from tests.warm_server import say, serve
+from tests.warm_server import say, serve, warm_up
 
 WORDS: Mapping[str, tuple[Any, Callable[..., Any]]] = {"run": (Request, perform), "resume": (ResumeRequest, resume)}
 PATHS = ("home", "frames")
@@ -193,17 +192,8 @@ def child(job: Mapping[str, Any], answer_fd: int) -> NoReturn:
         os._exit(1)
 
 
-def warm_up() -> None:
-    """One run and one resume, for all that is imported, compiled and kept only once."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        request = Request("demo", home=folder, frames=folder, speed="max")
-        asyncio.run(perform(request, on_start=lambda runner: runner.stop("pause", "warm enough"), guarded=False))
-        asyncio.run(resume(ResumeRequest(home=folder, speed="max"), guarded=False))
-
-
 if __name__ == "__main__":
-    warm_up()
+    warm_up("demo")
     guards = WarmGuards()
     guards.begin()
     with guards.in_use():

@@ -110,6 +110,16 @@ def test_policies_are_relative_to_the_document(edited: Edit, tmp_path: Path) -> 
             "selectors: {units: {gcal mirror: {positions: [in]}}}\nlamps:",
             r"'gcal mirror' \(write gcal_mirror\)",
         ),
+        (
+            "{warmup_s: 300.0, ",
+            "{warmup_s: 300.0, rest: {after: 200.0, for: 60.0}, ",
+            "LDLS.rest.after: .* warm-up of 300 s uses up its 200 s: more than 300",
+        ),
+        (
+            "  on_s: 0.2",
+            "  exclusive: [[Neon]]\n  on_s: 0.2",
+            r"exclusive.0: .* at least two lamps, .*, got \['Neon'\]",
+        ),
         ("lamps:", "name: twice\nlamps:", r"own.yaml:39: name: key given twice \(first in line 7\)"),
         ("P1-1: 1650", "P1-1: 1650.5", "fibsel.fibres.P1-1: expected a whole number .*, got 1650.5"),
         ("sci: {alt_deg: 70.804", "sky: {alt_deg: 70.804", "positions.calibration.sky: unknown telescope 'sky'"),

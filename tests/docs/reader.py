@@ -34,6 +34,8 @@ _SYNTAX: Mapping[str, Callable[[str], object]] = {
     "toml": tomllib.loads,
     "ini": _ini_syntax,
     "json": json.loads,
+    # tests/web/test_proxy.py starts nginx with it.
+    "nginx": str,
 }
 
 _INSTALL = re.compile(r"pip install -e (\S+)")

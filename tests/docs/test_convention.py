@@ -27,7 +27,7 @@ NOT_RUN = {
 }
 """All that no test does; each tells why in its page."""
 
-LANGUAGES = {"console", "yaml", "python", "sh", "json", "toml", "ini"}
+LANGUAGES = {"console", "yaml", "python", "sh", "json", "toml", "ini", "nginx"}
 
 BLOCKS = [block for page in pages() for block in blocks_of(page)]
 

@@ -33,9 +33,9 @@ def test_no_array_raises(image: NDArray[np.generic], flavour: str) -> None:
     assert verdict.numbers or verdict.not_judged
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(
-    images=st.tuples(arrays.array_shapes(min_dims=2, max_dims=2, max_side=24), TYPES).flatmap(
+    images=st.tuples(arrays.array_shapes(min_dims=2, max_dims=2, max_side=14), TYPES).flatmap(
         lambda both: st.lists(arrays.arrays(np.float64, both[0]), min_size=4, max_size=4)
     ),
     flavour=st.sampled_from(FLAVOURS),
@@ -120,6 +120,20 @@ def test_frozen_rows_are_counted_once() -> None:
     image[150:] = 7
     image[20:22] = image[19]
     assert measure(image).frozen == pytest.approx(52 / 200)
+
+
+def test_columns_of_a_dead_amplifier_are_constant() -> None:
+    """A third of the columns hands over one value: that is bad from the first frame on. A few bad columns are not."""
+    image = np.random.default_rng(8).normal(1000, 4, (90, 120)).astype(np.uint16)
+    assert measure(image).constant_columns == 0.0
+    image[:, 7] = 65535
+    assert judge(measure(image), "flat").findings == ()
+    image[:, 80:] = 612
+    image[40] = 3
+    found = measure(image)
+    assert found.constant_columns == pytest.approx(41 / 120)
+    [finding] = [finding for finding in judge(found, "object").findings if finding.bad and finding.rule == "columns"]
+    assert "34% of the columns are constant" in finding.words
 
 
 def test_overscan_outside_the_image_is_no_level() -> None:

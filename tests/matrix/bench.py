@@ -69,29 +69,53 @@ JUDGED: Mapping[str, Any] = {
 }
 """A sequence whose light is judged; its first frame is taken again, because the lamp does not shine on it."""
 
+LIT: Mapping[str, Any] = {
+    "name": "lit",
+    "biases": {"count": 4},
+    "lamps": {"Neon": {"warmup": 300, "exposure_time": 10, "count": 5, "fibre": "P1-12"}},
+}
+"""A sequence whose light is judged by every rule: three frames of each kind come before those that are struck."""
+
+SHIELDED: Mapping[str, Any] = {
+    "name": "shielded",
+    "steps": [
+        {"lamps": ["Neon"], "exposure_time": 40, "fibre": "P1-12"},
+        {"lamps": ["Argon"], "exposure_time": 5, "fibre": "P1-12"},
+    ],
+}
+"""Two lamps behind a source select. The second one warms up while the first one is exposed."""
+
 SEQUENCES: Mapping[str, Mapping[str, Any]] = {
     "matrix": SEQUENCE,
     "adopted": ADOPTED,
     "stepped": STEPPED,
     "judged": JUDGED,
+    "lit": LIT,
+    "shielded": SHIELDED,
 }
 LIGHT_FAULTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "judged": ({"device": "light.Neon", "verb": "shine", "what": "dead", "nth": 1, "times": 1},)
 }
 """What strikes the light of a sequence besides, in every cell."""
 _STEPPED_LAMP = {"warmup_s": 0.0, "flavour": "arc", "longest_on_s": 3600.0}
+_SELECTED_LAMPS = {
+    "Neon": _STEPPED_LAMP | {"warmup_s": 10.0, "requires": {"source": "Neon"}},
+    "Argon": _STEPPED_LAMP | {"warmup_s": 30.0, "requires": {"source": "Argon"}, "warm_behind_shutter": True},
+}
+_SOURCE = {"positions": ["Home", "Neon", "Argon"], "safe": "Home", "move_s": 3.0}
 
 
 def observatory_of(sequence: str, small: Path) -> Path:
     """Return the document of a sequence's observatory, beside that of the small one."""
-    return small.with_name(f"{sequence}.yaml") if sequence in ("stepped", "judged") else small
+    return small.with_name(f"{sequence}.yaml") if sequence in ("stepped", "judged", "lit", "shielded") else small
 
 
 def small_observatory(folder: Path) -> Path:
     """Return the simulated observatory with one camera and guards that lose their patience soon. Return its document.
 
-    Beside it lie two others. One is for steps, with a selector, a lamp that can be dimmed, and a detector that is
-    cooled. The other one judges the light in its frames.
+    Beside it lie four others. One is for steps, with a selector, a lamp that can be dimmed, and a detector that is
+    cooled. Two judge the light in their frames, the second one with every rule in `act`. One has lamps behind a source
+    select.
     """
     document = yaml.safe_load(shipped_observatories()["simulated"].read_text(encoding="utf-8"))
     document["name"] = "matrix"
@@ -100,9 +124,15 @@ def small_observatory(folder: Path) -> Path:
     path = folder / "matrix.yaml"
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
     rows, columns = document["spectrographs"]["options"]["image"]
-    quality = {"quality": {"overscan": [[0, rows, columns - 16, columns]]}}
-    judged = document | {"name": "judged", "spectrographs": document["spectrographs"] | quality}
-    path.with_name("judged.yaml").write_text(yaml.safe_dump(judged), encoding="utf-8")
+    overscan = [[0, rows, columns - 16, columns]]
+    for name, learned in (("judged", "watch"), ("lit", "act")):
+        quality = {"quality": {"overscan": overscan, "learned": learned}}
+        judged = document | {"name": name, "spectrographs": document["spectrographs"] | quality}
+        path.with_name(f"{name}.yaml").write_text(yaml.safe_dump(judged), encoding="utf-8")
+    lamps = document["lamps"] | {"units": _SELECTED_LAMPS}
+    selectors = {"units": {"source": _SOURCE}, "status_s": 0.1}
+    shielded = document | {"name": "shielded", "lamps": lamps, "selectors": selectors}
+    path.with_name("shielded.yaml").write_text(yaml.safe_dump(shielded), encoding="utf-8")
     document["name"] = "stepped"
     document["selectors"] = {
         "units": {"slit": {"positions": {"narrow": {}, "wide": {"width": 3.0}}, "default": "narrow", "move_s": 3.0}},

@@ -6,10 +6,11 @@ from math import inf
 from pathlib import Path
 
 from tests.matrix.device_cells import KINDS, Cell, Found
+from tests.matrix.light_cells import LIGHT_ROWS, LightRow, Lit
 from tests.matrix.rows import ROWS, Row
 from tests.matrix.signal_cells import BLOWS, Outcome
 
-__all__ = ["PAGE", "device_lines", "page", "signal_line"]
+__all__ = ["PAGE", "device_lines", "light_line", "page", "signal_line"]
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "fault-matrix.md"
 
@@ -35,8 +36,9 @@ what the run says of itself:
 The sequence has a bias, a dark, two lamps with the mask at rest, a third one with a sweep, and parks at the end. The
 observatory is the simulated one with one camera. Some rows are of a second sequence, of steps: a dimmed lamp
 through a selector, a wait before a dark, a lamp that is on for a part of an exposure; there the detector has to cool
-down. The last two are of a third one, whose light is judged: its first frame has none, and is taken again. Exit
-codes: done 0, faulted 3, aborted 4, unsafe 10; a process that is killed has none.
+down. Two are of a third one, in which a lamp warms up behind its source shutter while another lamp is exposed. The last
+two are of a fourth one, whose light is judged: its first frame has none, and is taken again. Faults of light have a
+table of their own. Exit codes: done 0, faulted 3, aborted 4, unsafe 10; a process that is killed has none.
 
 Two things are beyond every promise: a runner and *both* of its guards killed in the same second, with nothing left to
 act; and a switch that obeys nothing and answers as if it did, where it has no second path that could contradict it.
@@ -70,8 +72,25 @@ that of the process that was struck; whatever is not done is resumed afterwards.
   frames nor journal. *frames folder lost*: something else is in its place. The simulated switch itself is no victim.
 """
 
+LIGHT_TEXT = """\
+## Faults of light
 
-def page(devices: Mapping[Row, Sequence[Played]], blows: Mapping[Row, Sequence[Outcome]]) -> str:
+In virtual time, without guards, with the absolute and the learned rules in `act`. Every device answers as usual: only
+the pixels show it. The fourth bias, or the fourth frame of a lamp, is struck **once**, or that one and all after it
+**for ever**. A frame that is taken again lies in `bad/`. The last column has [the rules](../explanation/light.md) that
+spoke. Besides what is demanded of every cell, no frame of a dead lamp may be called
+good: its pixels are read.
+"""
+
+Plays = tuple[Lit, Lit]
+"""A fault of light, once and for ever."""
+
+
+def page(
+    devices: Mapping[Row, Sequence[Played]],
+    blows: Mapping[Row, Sequence[Outcome]],
+    light: Mapping[LightRow, Plays],
+) -> str:
     """Return the whole page. `blows` holds an outcome for each of BLOWS."""
     return "\n".join(
         [
@@ -84,6 +103,10 @@ def page(devices: Mapping[Row, Sequence[Played]], blows: Mapping[Row, Sequence[O
             _table("state", *(blow.name for blow in BLOWS)),
             *(signal_line(row, blows[row]) for row in ROWS),
             _line("*lamps off within*", *(f"{blow.dark_s:g} s" if blow.dark_s else "" for blow in BLOWS)),
+            "",
+            LIGHT_TEXT,
+            _table("what is wrong", "once", "for ever", "rules"),
+            *(light_line(row, light[row]) for row in LIGHT_ROWS),
             "",
         ]
     )
@@ -103,6 +126,12 @@ def device_lines(cells: Sequence[Played]) -> list[str]:
 def signal_line(row: Row, outcomes: Iterable[Outcome]) -> str:
     """Return the line of one state."""
     return _line(row.name, *(_CODES.get(outcome.code, str(outcome.code)) for outcome in outcomes))
+
+
+def light_line(row: LightRow, played: Plays) -> str:
+    """Return the line of one fault of light."""
+    rules = sorted({rule for lit in played for rule in lit.rules})
+    return _line(row.name, *(lit.words for lit in played), ", ".join(f"`{rule}`" for rule in rules))
 
 
 def _words(found: Found) -> str:

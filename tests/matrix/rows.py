@@ -59,6 +59,8 @@ ROWS = (
     Row("ready of a step", "ready/Quartz-5s-001", _late("spectrographs", "temperatures", 1), sequence="stepped"),
     Row("wait-dark", "wait-dark/dark-4s-001", sequence="stepped", silent=True),
     Row("lamp-timed", "lamp-timed/Argon-40s-001/Argon", sequence="stepped", speed=50),
+    Row("lamp-warmup, blocked", "lamp-warmup/Argon-5s-001/ahead-Argon", _late("lamps", "on", 2), sequence="shielded"),
+    Row("expose, another lamp blocked", "expose/Neon-40s-001", sequence="shielded"),
     Row("readout, judged", "readout/Neon-20s-001", _late("spectrographs", "read_out", 1), sequence="judged"),
     Row("restore", "restore/Neon-20s-001", sequence="judged"),
 )

@@ -7,14 +7,24 @@ import pytest
 
 from tests.matrix.commands import Commands
 from tests.matrix.device_cells import Stage, cells_of, play
-from tests.matrix.page import BLOWS_TEXT, DEVICES, INTRODUCTION, PAGE, device_lines, signal_line
+from tests.matrix.light_cells import LIGHT_ROWS, LightRow, play_light
+from tests.matrix.page import (
+    BLOWS_TEXT,
+    DEVICES,
+    INTRODUCTION,
+    LIGHT_TEXT,
+    PAGE,
+    device_lines,
+    light_line,
+    signal_line,
+)
 from tests.matrix.rows import ROWS, Row
 from tests.matrix.signal_cells import BLOWS, strike
 
 Left = Callable[[], Path]
 
 
-def by_name(row: Row) -> str:
+def by_name(row: Row | LightRow) -> str:
     """Return a test's name."""
     return row.name.replace(" ", "-").replace(",", "")
 
@@ -25,10 +35,10 @@ def written() -> list[str]:
 
 
 def table(number: int) -> list[str]:
-    """Return the lines of one of the page's two tables, without their heads."""
+    """Return the lines of one of the page's three tables, without their heads."""
     blocks = "\n".join(written()).split("\n| --- ")
     lines = blocks[number].splitlines()[1:]
-    return [line for line in lines if line.startswith("| ") and not line.startswith("| state |")]
+    return [line for line in lines if line.startswith("| ") and not line.startswith(("| state |", "| what is wrong |"))]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=by_name)
@@ -55,14 +65,24 @@ def test_blows(row: Row, observatory: Path, tmp_path: Path, commands: Commands, 
     assert signal_line(row, outcomes) in written()
 
 
+@pytest.mark.parametrize("row", LIGHT_ROWS, ids=by_name)
+def test_faults_of_light(row: LightRow, observatory: Path, tmp_path: Path) -> None:
+    """What pixels show is found and named. No frame is lost to it, and none without light is called good."""
+    once = play_light(row, 1, tmp_path / "once", observatory)
+    ever = play_light(row, None, tmp_path / "ever", observatory)
+    assert (once.problem, ever.problem) == (None, None)
+    assert light_line(row, (once, ever)) in written()
+
+
 def test_the_page_has_nothing_else() -> None:
     """The page consists of its explanations and of one line for each cell that is played."""
     text = PAGE.read_text(encoding="utf-8")
-    for part in (INTRODUCTION, DEVICES, BLOWS_TEXT):
+    for part in (INTRODUCTION, DEVICES, BLOWS_TEXT, LIGHT_TEXT):
         assert part in text
     names = {row.name for row in ROWS if not row.silent}
     assert {line.split(" | ")[0].removeprefix("| ") for line in table(1)} == names
     assert [line.split(" | ")[0].removeprefix("| ") for line in table(2)][:-1] == [row.name for row in ROWS]
+    assert [line.split(" | ")[0].removeprefix("| ") for line in table(3)] == [row.name for row in LIGHT_ROWS]
 
 
 def test_every_verb_is_in_the_page() -> None:

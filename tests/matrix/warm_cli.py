@@ -11,7 +11,6 @@ virtual time and without guards. Answers on standard output: `{"pid"}`, whatever
 import asyncio
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,19 +19,10 @@ from safelight import __main__
 from safelight.commands import execution  # noqa: F401 - slow, and needed by every child
 from safelight.devices.simulated import frame_writer  # noqa: F401
 from safelight.devices.simulated.faults import load_faults  # noqa: F401
-from safelight.engine import Request, RunRefused, perform
+from safelight.engine import RunRefused
 from safelight.engine.resume.resumption import ResumeRequest, resume
 from tests.warm_guards import WarmGuards
-from tests.warm_server import run_command_line, serve
-
-
-def warm_up() -> None:
-    """One run and one resume, for all that is imported, compiled and kept only once."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        request = Request("bias", home=folder, frames=folder, speed="max")
-        asyncio.run(perform(request, on_start=lambda runner: runner.stop("pause", "warm enough"), guarded=False))
-        asyncio.run(resume(ResumeRequest(home=folder, speed="max"), guarded=False))
+from tests.warm_server import run_command_line, serve, warm_up
 
 
 def finish(home: Path, frames: Path) -> int:
@@ -56,7 +46,7 @@ def child(job: Mapping[str, Any], _: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    warm_up()
+    warm_up("bias")
     guards = WarmGuards()
     guards.begin()
     with guards.in_use():

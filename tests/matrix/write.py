@@ -15,6 +15,7 @@ from tests.matrix.bench import small_observatory
 from tests.matrix.commands import Commands
 from tests.matrix.device_cells import Cell, Found, Stage, cells_of
 from tests.matrix.device_cells import play as play_cell
+from tests.matrix.light_cells import LIGHT_ROWS, LightRow, Lit, play_light
 from tests.matrix.page import PAGE, page
 from tests.matrix.rows import ROWS, Row
 from tests.matrix.signal_cells import BLOWS, Outcome, leave_behind, strike
@@ -40,11 +41,22 @@ def play(row: Row) -> tuple[Cells, Blows]:
     return cells, blows
 
 
+def play_both(row: LightRow) -> tuple[Lit, Lit]:
+    """Return a fault of light, once and for ever."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        observatory = small_observatory(folder)
+        once = play_light(row, 1, folder / "once", observatory)
+        return once, play_light(row, None, folder / "ever", observatory)
+
+
 def main() -> None:
     """Two rows at a time. A broken promise is reported, and nothing is written."""
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         coming = {row: pool.submit(play, row) for row in ROWS}
+        lit = {row: pool.submit(play_both, row) for row in LIGHT_ROWS}
         played = {row: future.result() for row, future in coming.items()}
+        light = {row: future.result() for row, future in lit.items()}
     problems = [
         f"{row.name}: {cell.verb} {cell.what}: {found.problem}"
         for row, (cells, _) in played.items()
@@ -57,12 +69,13 @@ def main() -> None:
         for blow, outcome in zip(BLOWS, blows, strict=True)
         if outcome.problem
     ]
+    problems += [f"{row.name}: {found.problem}" for row, both in light.items() for found in both if found.problem]
     if problems:
         sys.exit("\n".join(problems))
     devices = {row: cells for row, (cells, _) in played.items()}
     blows = {row: blows for row, (_, blows) in played.items()}
-    PAGE.write_text(page(devices, blows), encoding="utf-8")
-    print(f"{PAGE}: {sum(map(len, devices.values()))} + {sum(map(len, blows.values()))} cells")  # noqa: T201
+    PAGE.write_text(page(devices, blows, light), encoding="utf-8")
+    print(f"{PAGE}: {sum(map(len, devices.values()))} + {sum(map(len, blows.values()))} + {2 * len(light)} cells")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -43,6 +43,14 @@ def test_a_plan_imports_no_engine_of_runs(environment: dict[str, str]) -> None:
     assert not NOT_FOR_A_PLAN & imported(environment, "plan", "normal")
 
 
+def test_a_request_to_stop_imports_no_documents() -> None:
+    """An abort has to be in the journal soon: it needs the database, but neither states, documents nor tables."""
+    code = "import sys, safelight.cli, safelight.engine.records.stop_requests; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "sqlalchemy" in loaded
+    assert not {"pydantic", "yaml", "rich", "numpy", "statemachine", "safelight.states"} & set(loaded)
+
+
 def test_run_tells_json_lines(safelight: Command, tmp_path: Path) -> None:
     """Each line of `run --json` has event, time and run. The last tells outcome, frames and lamps, as on disk."""
     done = safelight("run", "demo", "--speed", "max", "--frames", str(tmp_path / "f"), "--json")

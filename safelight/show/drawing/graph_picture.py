@@ -87,7 +87,7 @@ class _Flow:
         return Sizes(width, heights, heads)
 
     def _kinds(self) -> set[str]:
-        return {look_of(state.kind) for state in self.graph.states if state.shape is Shape.ATOMIC}
+        return {state.kind for state in self.graph.states if state.shape is Shape.ATOMIC}
 
     # ---- parts of the picture
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from safelight.show.drawing import svg
+from safelight.show.drawing.colours import look_of
 
 __all__ = ["draw_legend"]
 
@@ -10,10 +11,12 @@ _KINDS = {
     "warm": "lamp warms up",
     "expose": "exposure",
     "readout": "readout",
-    "move": "telescopes, mask",
+    "move": "",
     "check": "read-back",
     "off": "lamps off",
 }
+_MOVING = {"point": "telescopes", "park": "telescopes", "fibsel-step": "mask", "configure": "selectors"}
+"""Kind of state -> what moves."""
 _MARKS = {
     "done": "done",
     "retried": "done, not at the first try",
@@ -25,14 +28,14 @@ _MARKS = {
 _ROW = 22.0
 
 
-def draw_legend(x: float, y: float, width: float, kinds: Collection[str], *, marked: bool) -> tuple[list[str], float]:
+def draw_legend(x: float, y: float, width: float, states: Collection[str], *, marked: bool) -> tuple[list[str], float]:
     """Draw the entries in rows.
 
     Args:
         x: left, px.
         y: top, px.
         width: available width, px.
-        kinds: the kinds on the picture.
+        states: the kinds of states on the picture.
         marked: whether the picture shows outcomes.
 
     Returns:
@@ -40,7 +43,7 @@ def draw_legend(x: float, y: float, width: float, kinds: Collection[str], *, mar
     """
     drawn: list[str] = []
     left, row = x, 0
-    for sign, look, words in _entries(kinds, marked=marked):
+    for sign, look, words in _entries(states, marked=marked):
         wide = 28 + svg.width_px(words, 11) + 18
         if left + wide > x + width and left > x:
             left, row = x, row + 1
@@ -50,10 +53,12 @@ def draw_legend(x: float, y: float, width: float, kinds: Collection[str], *, mar
     return drawn, (row + 1) * _ROW
 
 
-def _entries(kinds: Collection[str], *, marked: bool) -> Iterator[tuple[str, str, str]]:
-    for kind, words in _KINDS.items():
-        if kind in kinds:
-            yield "stripe", f"f-{kind}", words
+def _entries(states: Collection[str], *, marked: bool) -> Iterator[tuple[str, str, str]]:
+    looks = {look_of(kind) for kind in states}
+    moving = ", ".join(dict.fromkeys(words for kind, words in _MOVING.items() if kind in states))
+    for look, words in _KINDS.items():
+        if look in looks:
+            yield "stripe", f"f-{look}", words or moving
     if marked:
         for mark, words in _MARKS.items():
             yield mark, f"m-{mark} {mark}", words

@@ -16,12 +16,13 @@ _LEFT, _RIGHT, _EDGE = 142.0, 118.0, 20.0
 _STEPS_S = (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 _TICKS = 12
 _SMALLEST_PX = 1.2
+# What moves is called as its lanes are.
 _LEGEND = (
     ("warm", "lamp warms up"),
     ("lit", "lamp lit"),
     ("expose", "integration"),
     ("readout", "readout"),
-    ("move", "telescopes, mask"),
+    ("move", ""),
     ("bad", "failed or interrupted"),
 )
 
@@ -157,14 +158,17 @@ class _Chart:
 
     def _legend(self, y: float) -> Iterator[str]:
         used = {bar.look for row in self.rows for lane in row.lanes for bar in lane.bars}
+        lanes = (lane for row in self.rows for lane in row.lanes if any(bar.look == "move" for bar in lane.bars))
+        moving = ", ".join(dict.fromkeys(lane.name for lane in lanes))
         x = _EDGE
         for look, words in _LEGEND:
             if look in used:
                 yield svg.rect(x, y, 18, 12, f"f-{look}", 1.5)
                 if look in ("warm", "bad"):
                     yield from _hatched(x, y, 18, 12)
-                yield svg.words(x + 24, y + 10, words, "small soft")
-                x += 24 + svg.width_px(words, 11) + 16
+                told = words or moving
+                yield svg.words(x + 24, y + 10, told, "small soft")
+                x += 24 + svg.width_px(told, 11) + 16
         if any(bar.critical for row in self.rows for lane in row.lanes for bar in lane.bars):
             yield svg.rect(x, y + 4, 18, 3.5, "way")
             yield svg.words(x + 24, y + 10, "decides how long the run takes", "small soft")

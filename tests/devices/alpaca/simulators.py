@@ -41,7 +41,7 @@ class Simulators:
 
     def ask(self, path: str) -> Any:
         """Ask for a property, past safelight."""
-        answer = httpx.get(f"http://127.0.0.1:{self.port}/api/v1/{path}", timeout=20.0, trust_env=False)
+        answer = httpx.get(f"http://127.0.0.1:{self.port}/api/v1/{path}", timeout=90.0, trust_env=False)
         return answer.json().get("Value")
 
     def lit(self) -> set[str]:

@@ -10,7 +10,7 @@ import yaml
 from astropy.io import fits
 
 from safelight.devices import Observatory
-from safelight.devices.alpaca.draft import draft
+from safelight.devices.alpaca.draft import draft, has_lamps
 from safelight.devices.alpaca.image_bytes import image_in, image_in_json
 from safelight.devices.alpaca.inventory import Element, FoundDevice
 from safelight.devices.alpaca.lamp_kinds import calibrator_state, switch_state
@@ -141,6 +141,10 @@ def test_a_draft_is_a_document() -> None:
         FoundDevice(AlpacaDevice("camera", 1), "ASI 1600", (), (("hasshutter", True),)),
         FoundDevice(AlpacaDevice("telescope", 0), "mount\nnever: [", (), ()),
         FoundDevice(AlpacaDevice("filterwheel", 0), "wheel", (), (("names", ["R"]),)),
+        FoundDevice(AlpacaDevice("covercalibrator", 1), "only a cover", (), (("calibratorstate", 0),)),
+        FoundDevice(AlpacaDevice("safetymonitor", 0), "clouds"),
+        FoundDevice(AlpacaDevice("dome", 0), "dome"),
+        FoundDevice(AlpacaDevice("observingconditions", 1), "weather"),
     ]
     for devices in (found, found[:2], found[:1]):
         text = draft("10.0.0.5:11111", devices)
@@ -149,4 +153,12 @@ def test_a_draft_is_a_document() -> None:
         elements_of = {one.get("element") for one in document.lamps.options["lamps"].values()}
         assert set(names[:6]) <= elements_of
         assert "TODO" in text
+        assert "only_a_cover" not in document.lamps.units
         assert json.dumps(document.lamps.options["lamps"]["Ne"]["value"]) == "3"
+    # What a comment proposes is right, too.
+    proposed = "\n".join(line[2:] for line in draft("h:1", found).splitlines() if line.startswith("# conditions: "))
+    conditions = [yaml.safe_load(line)["conditions"] for line in proposed.splitlines()]
+    assert [*map(list, conditions)] == [["safe"], ["dome_closed"], ["dry"]]
+    for condition in conditions:
+        Observatory.model_validate(document.model_dump(mode="json") | {"conditions": condition})
+    assert not has_lamps(found[6:])

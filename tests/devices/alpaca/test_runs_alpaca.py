@@ -1,7 +1,7 @@
 """Whole runs on `alpaca-simulators`: from the address of a server to an arc on the disk, and kills under a lit lamp."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ from typer.testing import CliRunner
 
 from safelight.cli import app
 from safelight.devices import load_observatory, shipped_observatories
+from safelight.devices.observatory.device_conditions import DOME_STATES
+from safelight.devices.observatory.site_habits import ConditionModel
+from safelight.engine.queue.conditions import why_unmet
 from tests.devices.alpaca.simulators import Simulators, missing, simulators
 from tests.devices.bench_runs import QUICK, SHORT, Bench, Killed
 from tests.matrix.commands import Commands
@@ -59,6 +62,25 @@ def test_from_an_address_to_an_arc(server: Simulators, bench: Bench, tmp_path: P
     live = runner.invoke(app, ["check", "--observatory", str(draft), "--live"])
     assert live.exit_code == 0, live.output
     assert "ThAr is OFF" in live.output
+
+
+def test_conditions_of_a_night(server: Simulators) -> None:
+    """Safety monitor, dome and weather station are read as the server has them, and compared."""
+    where = {"server": f"127.0.0.1:{server.port}"}
+
+    def unmet(wanted: Mapping[str, Any], **device: Any) -> str:
+        return why_unmet(ConditionModel(alpaca=where | device, timeout_s=60.0, **wanted))
+
+    assert server.ask("safetymonitor/0/issafe") is True
+    assert unmet({}, safety_monitor=0) == ""
+    assert unmet({"equals": False}, safety_monitor=0) == "expected false, read true"
+    shutter = DOME_STATES[server.ask("dome/0/shutterstatus")]
+    other = "open" if shutter == "closed" else "closed"
+    assert unmet({"equals": shutter}, dome=0) == ""
+    assert unmet({"equals": other}, dome=0) == f'expected "{other}", read "{shutter}"'
+    assert unmet({"above": -60, "below": 60}, weather=0, sensor="temperature") == ""
+    assert "expected above 60" in unmet({"above": 60}, weather=0, sensor="temperature")
+    assert "can't be read" in unmet({}, safety_monitor=7)
 
 
 class TestKilled(Killed):

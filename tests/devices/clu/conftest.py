@@ -1,4 +1,4 @@
-"""The bench: a broker of our own and unmodified actors, made once for each worker, healed before each test."""
+"""The bench: a broker of our own and unmodified actors, made once for all tests in a row, healed before each."""
 
 import asyncio
 import os
@@ -25,31 +25,52 @@ def require(reason: str | None) -> None:
         pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitNode]:
-    """Yield a broker alone."""
-    require(missing())
-    broker = RabbitNode(tmp_path_factory.mktemp("node"))
-    broker.start()
-    yield broker
-    broker.close()
+_KEPT: dict[str, Bench | RabbitNode] = {}
+"""What takes long to start, and stays until the last of these tests."""
+
+
+def _close() -> None:
+    while _KEPT:
+        _KEPT.popitem()[1].close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """End it when other tests come: the actors ask their hardware all the time, and take a tenth of a core for it."""
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        _close()
 
 
 @pytest.fixture(scope="session")
-def _bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    require(missing())
-    if not (ENVIRONMENT / ".made").exists():
-        require("no environment with the observatory's actors: run tests/devices/clu/make-actors-env")
-    bench = Bench(tmp_path_factory.mktemp("bench"))
-    yield bench
-    bench.close()
+def _in_the_end() -> Iterator[None]:
+    yield
+    _close()
 
 
 @pytest.fixture
-def bench(_bench: Bench) -> Bench:
+def node(_in_the_end: None, tmp_path_factory: pytest.TempPathFactory) -> RabbitNode:
+    """Return a broker alone."""
+    require(missing())
+    if "node" not in _KEPT:
+        _KEPT["node"] = broker = RabbitNode(tmp_path_factory.mktemp("node"))
+        broker.start()
+    found = _KEPT["node"]
+    assert isinstance(found, RabbitNode)
+    return found
+
+
+@pytest.fixture
+def bench(_in_the_end: None, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """Return the whole observatory, as it was at the beginning."""
-    _bench.heal()
-    return _bench
+    require(missing())
+    if not (ENVIRONMENT / ".made").exists():
+        require("no environment with the observatory's actors: run tests/devices/clu/make-actors-env")
+    if "bench" not in _KEPT:
+        _KEPT["bench"] = Bench(tmp_path_factory.mktemp("bench"))
+    found = _KEPT["bench"]
+    assert isinstance(found, Bench)
+    found.heal()
+    return found
 
 
 @asynccontextmanager

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from safelight.devices import load_observatory
+from safelight.devices import load_observatory, open_lamps, shipped_observatories
 from safelight.engine.clock import Clock
 from safelight.engine.errors import GuardError
 from safelight.engine.guard import succession
 from safelight.engine.guard.messages import GuardConfig
 from safelight.engine.guard.succession import lamps_of_successors, outlets_of, predecessors, succeed
+from safelight.engine.records.hardware_names import hardware_of
 from safelight.processes import process_runs, process_started
 from tests.matrix.wall import pause
 
@@ -137,6 +139,21 @@ def test_outlets_that_no_driver_names() -> None:
     assert outlets_of("here", lamps) == {"Neon": "one file Neon", "Argon": "one file Argon"}
     lamps.hardware = ()
     assert outlets_of("here", lamps) == {"Neon": "here Neon", "Argon": "here Argon"}
+
+
+def test_one_simulated_lamp_is_on_the_outlet_that_other_documents_name(tmp_path: Path) -> None:
+    """A document with a single lamp and one with all of them share a simulated switch, and the name of the outlet."""
+    plain = yaml.safe_load(shipped_observatories()["simulated"].read_text(encoding="utf-8"))
+    alone = {**plain, "name": "alone", "lamps": {**plain["lamps"], "units": {"Neon": plain["lamps"]["units"]["Neon"]}}}
+    found = []
+    for document in (plain, alone):
+        path = tmp_path / f"{document['name']}.yaml"
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        observatory = load_observatory(path)
+        lamps = open_lamps(observatory, clock=Clock(), home=tmp_path)[0]
+        named = asyncio.run(hardware_of(observatory, Clock(), tmp_path))
+        found.append((outlets_of(observatory.name, lamps)["Neon"], named[0]))
+    assert found[0] == found[1]
 
 
 def wait(home: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:

@@ -94,13 +94,27 @@ def test_what_can_not_be_reached_is_kept_with_a_remark(play_counts: Player) -> N
 
 
 def test_a_dead_lamp_is_named_and_not_tried_for_ever(play_counts: Player) -> None:
-    """Darkness may be a matter of time until the longest exposure is dark, too: then the lamp is dead."""
+    """Darkness may be a matter of time until the longest exposure is dark, too: two frames at most."""
     played = play_counts(counting(longest=20, tries=5), faults=[{**dead("Quartz"), "times": None}])
     assert played.result is not None
     assert played.result.outcome == "faulted"
     assert "Quartz is on and does not shine" in (played.result.reason or "")
     assert [trial.frame for trial in played.result.trials] == ["Quartz-400adu-001"]
-    assert len(played.result.bad) == 2
+    assert len(played.result.bad) == 1
+    assert played.all_dark()
+
+
+def test_a_lamp_whose_light_is_known_gets_no_longer_exposures_when_it_is_dead(
+    play_counts: Player, tmp_path: Path
+) -> None:
+    """Once its counts per second are known, darkness is no matter of time: two frames of the usual time prove it."""
+    home = tmp_path / "home"
+    assert play_counts(counting(), home=home).result is not None
+    played = play_counts(counting(), home=home, faults=[{**dead("Quartz"), "times": None}])
+    assert played.result is not None
+    assert played.result.outcome == "faulted"
+    assert "Quartz is on and does not shine" in (played.result.reason or "")
+    assert (len(played.result.trials), len(played.result.bad)) == (0, 2)
     assert played.all_dark()
 
 

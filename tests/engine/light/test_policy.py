@@ -32,6 +32,23 @@ def test_a_certainly_bad_frame_is_taken_again_once() -> None:
     assert "bad after 2 tries" in (second.fault or "")
 
 
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("skew", "`safelight quality forget dark`"),
+        ("frozen", "set other `limits` of frozen under `quality`"),
+        ("stale", None),
+    ],
+)
+def test_a_fault_says_what_to_do_where_the_instrument_has_changed(rule: str, words: str | None) -> None:
+    """New electronics, or a detector with constant rows, must not end every night: the reason has the way out."""
+    finding = Finding(rule, bad=True, certain=True, words="strange", value=0.0, images=("b1",))
+    wrong = FrameVerdict((finding,), {"b1": Verdict((finding,), {})})
+    fault = decide(wrong, ACT, (wrong,), flavour="dark").fault
+    assert fault is not None
+    assert fault.endswith("strange (b1)") if words is None else words in fault
+
+
 def test_a_dead_lamp_is_named_after_two_frames() -> None:
     """Two frames in a row without light of a lamp end the run with its name, whatever number of retakes is allowed."""
     patient = QualityModel(retakes=5)

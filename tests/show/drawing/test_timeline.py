@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ import pytest
 from safelight.engine import Plan, Request, plan_of
 from safelight.engine.planning.schedule import critical_path
 from safelight.sequences import library_names
-from safelight.show.drawing import timeline_of
+from safelight.show.drawing import picture_of, timeline_of
 from safelight.show.drawing.time_lanes import Bar, planned_lanes
 from safelight.show.drawing.timeline_picture import merged
+from tests.engine.step_bench import STEPS, written
 
 Planner = Callable[[str], Plan]
 Reader = Callable[[str], Any]
@@ -48,6 +50,16 @@ def test_the_numbers_are_written_on_it(plan: Planner, read: Reader) -> None:
         assert f"{lamp} {on_s / 60:.1f} min" in words
     for lane in ("telescopes", "mask", "integration", "readout"):
         assert lane in words
+
+
+def test_the_legend_says_what_moves(plan: Planner, read: Reader, tmp_path: Path) -> None:
+    """The colour of what moves is explained by what there is: telescopes and mask, or selectors."""
+    steps = plan_of(Request(STEPS, observatory=written(tmp_path)))
+    for planned, moving in ((plan("normal"), "telescopes, mask"), (steps, "selectors")):
+        for picture in (timeline_of(planned), picture_of(planned.graph)):
+            words = read(picture.svg).all_words()
+            assert moving in words
+            assert ("mask" in words) == ("mask" in moving)
 
 
 def test_500_frames_are_readable(plan: Planner, read: Reader) -> None:
