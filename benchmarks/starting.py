@@ -90,7 +90,7 @@ def seconds_to_the_first_off() -> float:
         subprocess.run([PROGRAM, "lamps", "off", *at], cwd=ROOT, check=True, capture_output=True)
         switch = json.loads((home / "simulated" / "switch.json").read_text(encoding="utf-8"))
         dismiss_guards(home)
-        return min(float(utc) for _, utc, _, on in switch["transitions"] if not on) - began
+        return float(min(utc for _, utc, _, on in switch["transitions"] if not on)) - began
 
 
 def validating(rounds: int) -> Table:

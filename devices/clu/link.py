@@ -135,6 +135,10 @@ class _Wire:
         return not self.connection.is_closed and self.loop is asyncio.get_running_loop()
 
 
+def _unique_name() -> str:
+    return f"safelight-{uuid.uuid4().hex[:12]}"
+
+
 class Link:
     """Connection to the broker, made at the first command and again after it was lost.
 
@@ -156,7 +160,7 @@ class Link:
         self._overhear = {f"reply.{commander}": hear for commander, hear in (overhear or {}).items()}
         self._watch = {f".{actor}": hear for actor, hear in (watch or {}).items()}
         self._clock = clock
-        self._name = f"safelight-{uuid.uuid4().hex[:12]}"
+        self._name = _unique_name()
         self._wire: _Wire | None = None
         self._turn: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._pending: dict[str, Pending] = {}
@@ -319,6 +323,8 @@ class Link:
 
     async def _dial(self) -> _Wire:
         broker = self.broker
+        # The broker may still hold the queue of a connection that it does not know to be lost.
+        self._name = _unique_name()
         connection = await aio_pika.connect(
             host=broker.host,
             port=broker.port,

@@ -107,12 +107,14 @@ _PRINTABLE = "1 to 60 printable characters, without a blank, a slash or a comma 
 
 
 def _printable(text: str) -> str:
-    if not text.isprintable() or text[:1] in _EDGES or text[-1:] in _EDGES:
-        raise Refusal(allowed=f"a name of {_PRINTABLE}")
+    if not text.isprintable() or text[:1] in _EDGES or text[-1:] in _EDGES or text == _TAKEN:
+        raise Refusal(allowed=f"a name of {_PRINTABLE}, but not `{_TAKEN}`")
     return text
 
 
 _EDGES = tuple(" /,")
+_TAKEN = "as found"
+"""What a run calls a place that nobody has asked for: it is left as it was found."""
 PlaceName = Annotated[
     str,
     Field(min_length=1, max_length=60, strict=True, json_schema_extra={EXPECTED: f"a name of {_PRINTABLE}"}),

@@ -44,6 +44,25 @@ class TestKilled(Killed):
     """Kills while a lamp at the server burns."""
 
 
+@pytest.mark.parametrize("how", ["refuses", "freezes", "lies", "restarts"])
+def test_a_server_that_does_not_darken(bench: Bench, server: StrictServer, hardware: Host, how: str) -> None:
+    """A server that refuses, freezes, acknowledges and does nothing, or is gone: unsafe, and dark once it is back."""
+    run = bench.start(SHORT)
+    assert run.until(lambda event: event["event"] == "state.started" and event["kind"] == "expose")
+    server.refuses = 0x500 if how == "refuses" else 0
+    server.mute, server.idle_hands = how == "freezes", how == "lies"
+    if how == "restarts":
+        hardware.call(server.stop())
+        # It remembers nobody: each device has to be connected anew.
+        server.connected.clear()
+    ended_unsafe(run)
+    assert bench.lit() == ({"ThAr"} if how != "freezes" else set())
+    server.refuses, server.mute, server.idle_hands = 0, False, False
+    if how == "restarts":
+        hardware.call(server.start())
+    bench.until(lambda: not bench.lit())
+
+
 def test_a_switch_that_is_unplugged(bench: Bench, server: StrictServer) -> None:
     """The switch behind a living server answers that it is not connected: unsafe, and dark once it is back."""
     run = bench.start(SHORT)
