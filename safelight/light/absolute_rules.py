@@ -44,17 +44,22 @@ def unwanted(measured: Measurement, flavour: str, known: Known, limits: Limits) 
     """Find light in a bias or a dark.
 
     Without an overscan a drift of the electronics looks like light, and without an earlier dark of the same length
-    dark current does: neither is called bad then.
+    dark current does: neither is called bad then. Without biases a dark is compared with earlier darks, and only uneven
+    light is found.
     """
-    if known.bias is None or known.bias.map.shape != measured.map.shape:
+    bias = known.bias if _has_bias(measured, known) else None
+    reference = known.reference
+    if reference is not None and reference.map.shape != measured.map.shape:
+        reference = None
+    if bias is None and (flavour == "bias" or reference is None):
         return
     usual = flavour == "bias" or known.reference is not None
-    light = light_in(measured, known.bias).map
-    if known.reference is not None and known.reference.map.shape == light.shape:
-        light = light - known.reference.map
+    light = light_in(measured, bias).map
+    if reference is not None:
+        light = light - reference.map
     low, half, high = (float(value) for value in np.percentile(light, (5, 50, 95)))
     skew = high + low - 2 * half
-    drifts = measured.level_adu is None or known.bias.level_adu is None
+    drifts = measured.level_adu is None or bias is None or bias.level_adu is None
     for name, value, pair, sure in (
         ("unwanted", half, limits.unwanted, usual and not drifts),
         ("skew", skew, limits.skew, usual),

@@ -10,7 +10,17 @@ import pytest
 
 from benchmarks.light.detectors import Detector
 from benchmarks.light.faults import FAULTS, HEALTHY, Bench, Case
-from safelight.light import Finding, Known, Verdict, judge, limits_with, measure, verdict_on_frame
+from safelight.light import (
+    Finding,
+    Known,
+    Verdict,
+    judge,
+    limits_with,
+    measure,
+    reference_of,
+    sample_of,
+    verdict_on_frame,
+)
 
 WORST = ("good", "suspect", "bad")
 
@@ -107,3 +117,15 @@ def test_the_judge_is_loaded_when_it_is_wanted() -> None:
     """`import safelight` loads no numpy."""
     code = "import sys, safelight; sys.exit('numpy' in sys.modules or 'safelight.light' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_light_in_a_dark_is_found_by_darks_alone() -> None:
+    """Without biases, an open shutter is found by earlier darks, and another level is not light."""
+    dice = np.random.default_rng(5)
+    gradient = np.linspace(900, 1000, 140)[:, None]
+    darks = [measure(dice.normal(gradient + level, 3, (140, 210))) for level in (0, 1, -1, 4)]
+    known = Known(reference=reference_of([sample_of(each, Known(), "dark") for each in darks[:3]]))
+    assert judge(darks[3], "dark", known).quality == "good"
+    traces = np.where(np.arange(140) % 12 < 3, 150.0, 0.0)[:, None]
+    found = judge(measure(dice.normal(gradient + traces, 3, (140, 210))), "dark", known).findings
+    assert [(each.rule, each.bad) for each in found if each.certain] == [("skew", True)]
