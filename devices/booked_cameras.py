@@ -14,12 +14,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Literal, Protocol
 from uuid import uuid4
 
-from safelight.devices.asker import Asker, bounded
+from safelight.devices.command_context import CommandContext, bounded
+from safelight.devices.concurrently import each_of, together
 from safelight.devices.errors import DeviceBusy, DeviceFailed
 from safelight.devices.files.exposure_book import ExposureBook
 from safelight.devices.files.names import FileNames
 from safelight.devices.protocols import SpectrographStatus
-from safelight.devices.together import each_of, together
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Mapping
@@ -62,19 +62,19 @@ class Look:
 class BookedCamera(Protocol):
     """One camera of a family."""
 
-    async def shutter(self, asker: Asker) -> Literal["own", "none", "ignored"]:
+    async def shutter(self, context: CommandContext) -> Literal["own", "none", "ignored"]:
         """Return whether it can make darkness. `ignored`: it can't, and the document does not say so."""
 
-    async def look(self, asker: Asker) -> Look:
+    async def look(self, context: CommandContext) -> Look:
         """Ask the camera what it does and what it holds."""
 
-    async def expose(self, order: ExposureOrder, asker: Asker) -> Look:
+    async def expose(self, order: ExposureOrder, context: CommandContext) -> Look:
         """Integrate to the end, and return what the camera holds then."""
 
-    async def image(self, mark: str, asker: Asker) -> tuple[NDArray[Any], list[Card]]:
+    async def image(self, mark: str, context: CommandContext) -> tuple[NDArray[Any], list[Card]]:
         """Return pixels and header cards of the exposure that the camera holds."""
 
-    async def abort(self, asker: Asker) -> None:
+    async def abort(self, context: CommandContext) -> None:
         """Stop an exposure and clear an error. What is held is thrown away."""
 
     async def close(self) -> None:
@@ -183,10 +183,10 @@ class BookedSpectrographs:
         return found
 
     async def _status_of(self, name: str, booked: BookedExposure | None, verb: str) -> SpectrographStatus:
-        camera, asker = self._cameras[name], _asker(name, verb)
-        async with bounded(self._clock, self._deadline_s, asker):
-            shutter = await camera.shutter(asker)
-            look = await camera.look(asker)
+        camera, context = self._cameras[name], _asker(name, verb)
+        async with bounded(self._clock, self._deadline_s, context):
+            shutter = await camera.shutter(context)
+            look = await camera.look(context)
         seen = camera_status(look, booked, name, self._clock.utc().timestamp(), shutter=shutter == "own")
         return replace(seen, shutter="none") if shutter == "none" and seen.activity != "unknown" else seen
 
@@ -330,5 +330,5 @@ def _facts(booked: BookedExposure, unit: str, camera: str) -> list[Card]:
     ]
 
 
-def _asker(camera: str, verb: str) -> Asker:
-    return Asker(f"spectrographs.{camera}", verb)
+def _asker(camera: str, verb: str) -> CommandContext:
+    return CommandContext(f"spectrographs.{camera}", verb)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from safelight.devices.asker import Asker
+from safelight.devices.command_context import CommandContext
 from safelight.devices.errors import DeviceDisconnected, DeviceFailed
 from safelight.devices.unreachable import why_unreachable
 from safelight.documents.errors import quoted
@@ -84,13 +84,13 @@ class HttpLine:
         self._urgent: _Lane | None = None
 
     async def send(
-        self, request: HttpRequest, asker: Asker, *, overtakes: bool = False, deadline_s: float | None = None
+        self, request: HttpRequest, context: CommandContext, *, overtakes: bool = False, deadline_s: float | None = None
     ) -> httpx.Response:
         """Send a request once, and return the answer, whatever its status is.
 
         Args:
             request: what is sent.
-            asker: for whom.
+            context: for whom.
             overtakes: whether it goes out while other requests wait for their answers.
             deadline_s: how long it may take, s; by default as long as every other one.
 
@@ -113,12 +113,12 @@ class HttpLine:
             seconds = f"{within_s:g} s"
             if not sent:
                 words = f"not sent: {self.where} has not answered the request before it for {seconds}"
-                raise asker.failed(words) from None
+                raise context.failed(words) from None
             # The library closes the connection on which an answer is still due.
             words = f"no answer from {self.where} in {seconds}; read it back before you ask again"
-            raise asker.unknown(words) from None
+            raise context.unknown(words) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise self._lost(error, asker) from error
+            raise self._lost(error, context) from error
 
     async def close(self) -> None:
         """Release the connections without switching anything."""
@@ -144,12 +144,12 @@ class HttpLine:
             limits=httpx.Limits(max_keepalive_connections=None if keep else 0, keepalive_expiry=_KEPT_S),
         )
 
-    def _lost(self, error: Exception, asker: Asker) -> DeviceFailed | DeviceDisconnected:
+    def _lost(self, error: Exception, context: CommandContext) -> DeviceFailed | DeviceDisconnected:
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.InvalidURL | httpx.UnsupportedProtocol):
-            return asker.failed(f"no server answers at {self.where}: {why_unreachable(error)}")
+            return context.failed(f"no server answers at {self.where}: {why_unreachable(error)}")
         said = quoted("httpx", str(error) or type(error).__name__)
         words = f"the connection to {self.where} was lost; {said}"
-        return DeviceDisconnected(words, device=asker.device, verb=asker.verb)
+        return DeviceDisconnected(words, device=context.device, verb=context.verb)
 
 
 class _Lane:

@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar
 
+from safelight.devices.concurrently import side_by_side
 from safelight.devices.errors import DeviceBusy, DeviceError
 from safelight.devices.protocols import LampState, SelectorStatus, SpectrographStatus
-from safelight.devices.together import side_by_side
 from safelight.states.configure import misplaced, not_blocking, read_selectors
 from safelight.states.errors import BadFrame, Occupied, Spoilt, StateError
 from safelight.states.exposure import Exposure, Need, Taken, TakenFrame

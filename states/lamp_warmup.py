@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import ClassVar
 
+from safelight.devices.concurrently import together
 from safelight.devices.errors import DeviceError
 from safelight.devices.protocols import DimmableLamps, LampState
-from safelight.devices.together import together
 from safelight.states.configure import not_blocking, read_selectors
 from safelight.states.errors import BadFrame, StateError
 from safelight.states.exposure import LATER, Need, Shield, SteadyLight

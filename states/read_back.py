@@ -7,6 +7,7 @@ also asked how often it has switched each lamp.
 from collections.abc import Mapping
 from typing import Any
 
+from safelight.devices.concurrently import side_by_side
 from safelight.devices.errors import DeviceError
 from safelight.devices.protocols import (
     CooledSpectrographs,
@@ -17,7 +18,6 @@ from safelight.devices.protocols import (
     SpectrographStatus,
     TelescopeStatus,
 )
-from safelight.devices.together import side_by_side
 from safelight.states.configure import out_of_place, read_selectors
 from safelight.states.exposure import AS_FOUND, Exposure, Need, ReadBack
 from safelight.states.instrument import Instrument

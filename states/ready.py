@@ -8,9 +8,9 @@ as the first try.
 from dataclasses import dataclass
 from typing import ClassVar
 
+from safelight.devices.concurrently import together
 from safelight.devices.errors import DeviceError
 from safelight.devices.protocols import CooledSpectrographs
-from safelight.devices.together import together
 from safelight.states.configure import Configure
 from safelight.states.errors import Occupied, StateError
 from safelight.states.exposure import AS_FOUND, Need, ReadBack

@@ -71,20 +71,20 @@ class WarmGuards:
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Have every run of this process, and of those that are forked from it, start its guards so."""
-        from safelight.engine.guard import client  # noqa: PLC0415 - slow
+        from safelight.engine.guard import runner_side  # noqa: PLC0415 - slow
 
-        real: Any = client.subprocess  # type: ignore[attr-defined]
+        real: Any = runner_side.subprocess  # type: ignore[attr-defined]
         used: Any = SimpleNamespace(Popen=self.start, DEVNULL=real.DEVNULL, TimeoutExpired=real.TimeoutExpired)
-        client.subprocess = used  # type: ignore[attr-defined]
+        runner_side.subprocess = used  # type: ignore[attr-defined]
         try:
             yield
         finally:
-            client.subprocess = real  # type: ignore[attr-defined]
+            runner_side.subprocess = real  # type: ignore[attr-defined]
 
 
 def _serve(asked: socket.socket) -> None:
     from safelight.devices.simulated import switch  # noqa: F401, PLC0415 - slow, and needed by every guard
-    from safelight.engine.guard import pair  # noqa: F401, PLC0415
+    from safelight.engine.guard import fork_pair  # noqa: F401, PLC0415
     from tests.warm_server import keep  # noqa: PLC0415
 
     keep()
@@ -103,7 +103,7 @@ def _serve(asked: socket.socket) -> None:
 
 def _guard(asked: Mapping[str, Any], fds: Sequence[int]) -> NoReturn:
     """Be what `python -P -m safelight.engine.guard` would be, from where its imports are done."""
-    from safelight.engine.guard.pair import main  # noqa: PLC0415 - imported already
+    from safelight.engine.guard.fork_pair import main  # noqa: PLC0415 - imported already
 
     code = 1
     try:

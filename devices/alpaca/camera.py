@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from safelight.devices.alpaca.image_bytes import image_in, image_in_json
 from safelight.devices.alpaca.server import NOT_IMPLEMENTED, AlpacaDevice, AlpacaServer, Refused
-from safelight.devices.asker import Asker
 from safelight.devices.booked_cameras import Look
+from safelight.devices.command_context import CommandContext
 from safelight.devices.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -56,36 +56,36 @@ class AlpacaCamera:
 
     # ---- reading
 
-    async def look(self, asker: Asker) -> Look:
+    async def look(self, context: CommandContext) -> Look:
         """Ask the camera what it does and what it holds.
 
         Raises:
             DeviceError: no answer, or one that makes no sense.
         """
-        state = await self._get("camerastate", asker)
-        ready = await self._get("imageready", asker)
+        state = await self._get("camerastate", context)
+        ready = await self._get("imageready", context)
         if isinstance(state, bool) or not isinstance(state, int) or not isinstance(ready, bool):
-            raise asker.unknown(f"the camera says that it is in state {state!r}, image ready {ready!r}")
+            raise context.unknown(f"the camera says that it is in state {state!r}, image ready {ready!r}")
         activity = _ACTIVITIES[state] if 0 <= state < len(_ACTIVITIES) else "unknown"
         if not ready:
             return Look(activity, ready)
-        mark = await self._optional("lastexposurestarttime", asker)
-        lasted = await self._optional("lastexposureduration", asker)
+        mark = await self._optional("lastexposurestarttime", context)
+        lasted = await self._optional("lastexposureduration", context)
         known = isinstance(lasted, int | float) and not isinstance(lasted, bool)
         return Look(activity, ready, str(mark or ""), float(lasted) if known else None)
 
-    async def shutter(self, asker: Asker) -> Literal["own", "ignored"]:
+    async def shutter(self, context: CommandContext) -> Literal["own", "ignored"]:
         """Return whether it can make darkness by itself."""
         if self._shutter is None:
-            answer = await self._get("hasshutter", asker)
+            answer = await self._get("hasshutter", context)
             if not isinstance(answer, bool):
-                raise asker.unknown(f"the camera says of its shutter: {answer!r}")
+                raise context.unknown(f"the camera says of its shutter: {answer!r}")
             self._shutter = answer
         return "own" if self._shutter else "ignored"
 
     # ---- exposing
 
-    async def expose(self, order: ExposureOrder, asker: Asker) -> Look:
+    async def expose(self, order: ExposureOrder, context: CommandContext) -> Look:
         """Integrate to the end, and return what the camera holds then.
 
         It returns when the image is ready: only then the camera says when its exposure began.
@@ -93,39 +93,41 @@ class AlpacaCamera:
         Raises:
             DeviceError: a refusal, a failure, or an image that is not of this exposure.
         """
-        before = await self.look(asker)
-        seconds = await self._seconds(order, asker)
-        await self._set_up(asker)
+        before = await self.look(context)
+        seconds = await self._seconds(order, context)
+        await self._set_up(context)
         began = self._clock.now()
         duration: dict[str, Any] = {"Duration": seconds, "Light": order.opens_shutter}
-        await self._server.put(self._device, "startexposure", asker, **duration)
-        found = await self._ended(began, seconds, asker)
+        await self._server.put(self._device, "startexposure", context, **duration)
+        found = await self._ended(began, seconds, context)
         if found.ready and found.mark and found.mark == before.mark:
-            raise asker.unknown("the image is that of the exposure before: this one was not taken")
+            raise context.unknown("the image is that of the exposure before: this one was not taken")
         return found
 
-    async def abort(self, asker: Asker) -> None:
+    async def abort(self, context: CommandContext) -> None:
         """Stop an exposure, and return once the camera says that it has stopped. Overtakes.
 
         Raises:
             DeviceError: it does not stop, or does not answer.
         """
         try:
-            await self._server.order(self._device, "abortexposure", asker, overtakes=True)
+            await self._server.order(self._device, "abortexposure", context, overtakes=True)
         except Refused as refused:
             if refused.number != NOT_IMPLEMENTED:
-                raise asker.unknown(f"abortexposure was answered with {refused.number:#x}: {refused.message}") from None
-            await self._server.put(self._device, "stopexposure", asker, overtakes=True)
+                raise context.unknown(
+                    f"abortexposure was answered with {refused.number:#x}: {refused.message}"
+                ) from None
+            await self._server.put(self._device, "stopexposure", context, overtakes=True)
         end = self._clock.now() + self._common.deadline_s
         while True:
-            state = await self._get("camerastate", asker, overtakes=True)
+            state = await self._get("camerastate", context, overtakes=True)
             if state == 0:
                 return
             if self._clock.now() > end:
-                raise asker.unknown(f"after an abort the camera is in state {state}, not idle")
+                raise context.unknown(f"after an abort the camera is in state {state}, not idle")
             await self._clock.sleep(_SURE_S)
 
-    async def _ended(self, began: float, seconds: float, asker: Asker) -> Look:
+    async def _ended(self, began: float, seconds: float, context: CommandContext) -> Look:
         """Ask again and again until the exposure is over.
 
         A server that does not answer for a moment costs no exposure.
@@ -133,7 +135,7 @@ class AlpacaCamera:
         silent_since: float | None = None
         while True:
             try:
-                found = await self.look(asker)
+                found = await self.look(context)
             except DeviceError:
                 elapsed_s = self._clock.now() - began
                 silent_since = elapsed_s if silent_since is None else silent_since
@@ -141,55 +143,55 @@ class AlpacaCamera:
                     raise
             else:
                 silent_since, elapsed_s = None, self._clock.now() - began
-                if self._is_over(found, elapsed_s, seconds, asker):
+                if self._is_over(found, elapsed_s, seconds, context):
                     return found
             left_s = max(seconds - elapsed_s, 0.1)
             await self._clock.sleep(min(left_s, self._common.look_every_s))
 
     @staticmethod
-    def _is_over(found: Look, elapsed_s: float, seconds: float, asker: Asker) -> bool:
+    def _is_over(found: Look, elapsed_s: float, seconds: float, context: CommandContext) -> bool:
         """Whether the exposure has come to its end.
 
         Args:
             found: what the camera says.
             elapsed_s: from before it was started until the answer was there, s.
             seconds: how long it integrates, s.
-            asker: for errors.
+            context: for errors.
 
         Raises:
             DeviceError: it failed, was stopped by another client, or is another one.
         """
         if found.activity == "error":
-            raise asker.failed("the camera reports an error")
+            raise context.failed("the camera reports an error")
         too_early = elapsed_s < _SURE * seconds - _SURE_S
         if found.ready:
             if too_early:
                 words = f"an image is ready after {elapsed_s:.2f} s of {seconds:g} s: it is that of another exposure"
-                raise asker.unknown(words)
+                raise context.unknown(words)
             if found.lasted_s is not None and abs(found.lasted_s - seconds) > 0.01 * seconds + _SURE_S:
-                raise asker.unknown(f"the image was exposed for {found.lasted_s:g} s, and ordered were {seconds:g} s")
+                raise context.unknown(f"the image was exposed for {found.lasted_s:g} s, and ordered were {seconds:g} s")
             return True
         if found.activity == "idle":
             if elapsed_s > _BEGINS_S:
-                raise asker.failed("the camera has stopped without an image: somebody has aborted the exposure")
+                raise context.failed("the camera has stopped without an image: somebody has aborted the exposure")
             return False
         return False
 
-    async def _seconds(self, order: ExposureOrder, asker: Asker) -> float:
+    async def _seconds(self, order: ExposureOrder, context: CommandContext) -> float:
         """Return how long to integrate. A bias is the shortest that the camera can.
 
         Raises:
             DeviceFailed: the camera can't expose for so long or so short.
         """
-        least, most = await self._get("exposuremin", asker), await self._get("exposuremax", asker)
+        least, most = await self._get("exposuremin", context), await self._get("exposuremax", context)
         if order.flavour == "bias":
             return max(float(least), order.exposure_s)
         if not float(least) <= order.exposure_s <= float(most):
             words = f"the camera exposes for {least:g} s to {most:g} s, and ordered were {order.exposure_s:g} s"
-            raise asker.failed(words)
+            raise context.failed(words)
         return order.exposure_s
 
-    async def _set_up(self, asker: Asker) -> None:
+    async def _set_up(self, context: CommandContext) -> None:
         """Set what the document says, anew before each exposure: other programs use the camera too.
 
         Raises:
@@ -200,73 +202,73 @@ class AlpacaCamera:
         if options.binning is not None:
             wanted += [("binx", "BinX", options.binning), ("biny", "BinY", options.binning)]
             for size, ordered in (("cameraxsize", "NumX"), ("cameraysize", "NumY")):
-                wanted.append((ordered.lower(), ordered, int(await self._get(size, asker)) // options.binning))
+                wanted.append((ordered.lower(), ordered, int(await self._get(size, context)) // options.binning))
         if options.gain is not None:
             wanted.append(("gain", "Gain", options.gain))
         if options.readout_mode is not None:
             wanted.append(("readoutmode", "ReadoutMode", options.readout_mode))
         for method, parameter, value in wanted:
-            if await self._get(method, asker) == value:
+            if await self._get(method, context) == value:
                 continue
-            await self._server.put(self._device, method, asker, **{parameter: value})
-            found = await self._get(method, asker)
+            await self._server.put(self._device, method, context, **{parameter: value})
+            found = await self._get(method, context)
             if found != value:
-                raise asker.failed(f"{method} was set to {value}, and is read back as {found}")
+                raise context.failed(f"{method} was set to {value}, and is read back as {found}")
         if options.cool_to_c is not None:
-            await self._cool(options.cool_to_c, asker)
+            await self._cool(options.cool_to_c, context)
 
-    async def _cool(self, to_c: float, asker: Asker) -> None:
-        await self._server.put(self._device, "setccdtemperature", asker, SetCCDTemperature=to_c)
-        await self._server.put(self._device, "cooleron", asker, CoolerOn=True)
-        at_c = await self._get("ccdtemperature", asker)
+    async def _cool(self, to_c: float, context: CommandContext) -> None:
+        await self._server.put(self._device, "setccdtemperature", context, SetCCDTemperature=to_c)
+        await self._server.put(self._device, "cooleron", context, CoolerOn=True)
+        at_c = await self._get("ccdtemperature", context)
         if not abs(float(at_c) - to_c) <= self._options.cool_within_c:
             words = (
                 f"the detector is at {at_c:.1f} C, and has to be within {self._options.cool_within_c:g} of {to_c:g} C"
             )
-            raise asker.failed(f"{words}; its cooler is on now: wait, and try again")
+            raise context.failed(f"{words}; its cooler is on now: wait, and try again")
 
     # ---- the image
 
-    async def image(self, mark: str, asker: Asker) -> tuple[NDArray[Any], list[Card]]:
+    async def image(self, mark: str, context: CommandContext) -> tuple[NDArray[Any], list[Card]]:
         """Return pixels and header cards of the exposure that the camera holds.
 
         Args:
             mark: how the camera names it.
-            asker: for errors.
+            context: for errors.
 
         Raises:
             DeviceError: no image, a damaged one, or one of another exposure.
         """
         end = self._clock.now() + self._common.download_s
-        while not (found := await self.look(asker)).ready:
+        while not (found := await self.look(context)).ready:
             if found.activity in {"error", "idle"} or self._clock.now() > end:
-                raise asker.failed(f"the camera has no image; it is {found.activity}")
+                raise context.failed(f"the camera has no image; it is {found.activity}")
             await self._clock.sleep(_SURE_S)
-        pixels = await self._pixels(asker)
-        columns, rows = await self._get("numx", asker), await self._get("numy", asker)
+        pixels = await self._pixels(context)
+        columns, rows = await self._get("numx", context), await self._get("numy", context)
         if pixels.shape != (rows, columns):
             seen = f"{pixels.shape[1]} x {pixels.shape[0]}"
-            raise asker.unknown(f"the image has {seen} pixels, and the camera is set to {columns} x {rows}")
-        after = await self.look(asker)
+            raise context.unknown(f"the image has {seen} pixels, and the camera is set to {columns} x {rows}")
+        after = await self.look(context)
         # Some cameras hand out an image only once, and hold nothing afterwards.
         given_away = not after.ready and after.activity == "idle"
         if (after.mark != found.mark and not given_away) or (mark and found.mark != mark):
-            raise asker.unknown(f"the camera's image began at {after.mark}, and ours at {mark or found.mark}")
-        return pixels, await self._cards(found, asker)
+            raise context.unknown(f"the camera's image began at {after.mark}, and ours at {mark or found.mark}")
+        return pixels, await self._cards(found, context)
 
-    async def _pixels(self, asker: Asker) -> NDArray[Any]:
-        response = await self._images.image(self._device, asker, self._common.download_s)
+    async def _pixels(self, context: CommandContext) -> NDArray[Any]:
+        response = await self._images.image(self._device, context, self._common.download_s)
         if not response.is_success:
-            raise asker.unknown(f"the server answered imagearray with {response.status_code}")
+            raise context.unknown(f"the server answered imagearray with {response.status_code}")
         kind = response.headers.get("content-type", "")
         try:
             if kind.startswith("application/imagebytes"):
                 return image_in(response.content)
             return await self._clock.in_thread(lambda: image_in_json(response.json()))
         except ValueError as error:
-            raise asker.unknown(f"the camera's image can't be used: {error}") from error
+            raise context.unknown(f"the camera's image can't be used: {error}") from error
 
-    async def _cards(self, found: Look, asker: Asker) -> list[Card]:
+    async def _cards(self, found: Look, context: CommandContext) -> list[Card]:
         properties = [
             ("binx", "XBINNING", "pixels in one, along X"),
             ("biny", "YBINNING", "pixels in one, along Y"),
@@ -282,7 +284,7 @@ class AlpacaCamera:
         if found.lasted_s is not None:
             cards.append(("DARKTIME", found.lasted_s, "[s] integration time, by the camera"))
         for method, keyword, comment in properties:
-            value = await self._optional(method, asker)
+            value = await self._optional(method, context)
             if value is not None and value != "":
                 cards.append((keyword, value, comment))
         return cards
@@ -292,13 +294,13 @@ class AlpacaCamera:
         await self._server.close()
         await self._images.close()
 
-    async def _get(self, method: str, asker: Asker, *, overtakes: bool = False) -> Any:
-        return await self._server.get(self._device, method, asker, overtakes=overtakes)
+    async def _get(self, method: str, context: CommandContext, *, overtakes: bool = False) -> Any:
+        return await self._server.get(self._device, method, context, overtakes=overtakes)
 
-    async def _optional(self, method: str, asker: Asker) -> Any:
+    async def _optional(self, method: str, context: CommandContext) -> Any:
         """Return a property that not every camera has, or None where it has none."""
         try:
-            return await self._server.ask(self._device, method, asker)
+            return await self._server.ask(self._device, method, context)
         except Refused:
             return None
 

@@ -6,7 +6,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from safelight.devices.alpaca.server import NOT_IMPLEMENTED, AlpacaDevice, AlpacaServer, Refused
-from safelight.devices.asker import Asker, bounded
+from safelight.devices.command_context import CommandContext, bounded
 from safelight.devices.observatory.device_conditions import DOME_STATES, AlpacaConditionModel
 
 if TYPE_CHECKING:
@@ -27,51 +27,51 @@ async def read_condition(wanted: AlpacaConditionModel, clock: Timekeeper, timeou
         DeviceError: no answer, or one that makes no sense.
     """
     server = AlpacaServer(wanted.server, clock, timeout_s)
-    asker = Asker("condition", "read")
+    context = CommandContext("condition", "read")
     try:
-        async with bounded(clock, timeout_s, asker):
+        async with bounded(clock, timeout_s, context):
             if wanted.safety_monitor is not None:
-                return await _is_safe(server, wanted.safety_monitor, asker)
+                return await _is_safe(server, wanted.safety_monitor, context)
             if wanted.dome is not None:
-                return await _shutter(server, wanted.dome, asker)
-            return await _weather(server, wanted, asker)
+                return await _shutter(server, wanted.dome, context)
+            return await _weather(server, wanted, context)
     finally:
         await server.close()
 
 
-async def _is_safe(server: AlpacaServer, number: int, asker: Asker) -> bool:
-    value = await server.get(AlpacaDevice("safetymonitor", number), "issafe", asker)
+async def _is_safe(server: AlpacaServer, number: int, context: CommandContext) -> bool:
+    value = await server.get(AlpacaDevice("safetymonitor", number), "issafe", context)
     if not isinstance(value, bool):
-        raise asker.unknown(f"safety monitor {number} at {server.where} says that it is safe: {value!r}")
+        raise context.unknown(f"safety monitor {number} at {server.where} says that it is safe: {value!r}")
     return value
 
 
-async def _shutter(server: AlpacaServer, number: int, asker: Asker) -> str:
-    value = await server.get(AlpacaDevice("dome", number), "shutterstatus", asker)
+async def _shutter(server: AlpacaServer, number: int, context: CommandContext) -> str:
+    value = await server.get(AlpacaDevice("dome", number), "shutterstatus", context)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < len(DOME_STATES):
-        raise asker.unknown(f"dome {number} at {server.where} says that its shutter is {value!r}")
+        raise context.unknown(f"dome {number} at {server.where} says that its shutter is {value!r}")
     if DOME_STATES[value] == "error":
-        raise asker.failed(f"dome {number} at {server.where} reports an error of its shutter")
+        raise context.failed(f"dome {number} at {server.where} reports an error of its shutter")
     return DOME_STATES[value]
 
 
-async def _weather(server: AlpacaServer, wanted: AlpacaConditionModel, asker: Asker) -> float:
+async def _weather(server: AlpacaServer, wanted: AlpacaConditionModel, context: CommandContext) -> float:
     device = AlpacaDevice("observingconditions", wanted.weather or 0)
     sensor = str(wanted.sensor)
-    value = _number(await server.get(device, sensor, asker))
+    value = _number(await server.get(device, sensor, context))
     if value is None:
-        raise asker.unknown(f"{server.where} gives no number for {sensor}")
+        raise context.unknown(f"{server.where} gives no number for {sensor}")
     try:
-        age_s = _number(await server.ask(device, "timesincelastupdate", asker, SensorName=sensor))
+        age_s = _number(await server.ask(device, "timesincelastupdate", context, SensorName=sensor))
     except Refused as refused:
         if refused.number != NOT_IMPLEMENTED:
-            raise asker.failed(f"the age of {sensor} can't be read: error {refused.number:#x}") from None
+            raise context.failed(f"the age of {sensor} can't be read: error {refused.number:#x}") from None
         # The specification demands it of every sensor: without it nothing says that the station still measures.
-        raise asker.failed(f"{server.where} does not say how old its {sensor} is") from None
+        raise context.failed(f"{server.where} does not say how old its {sensor} is") from None
     if age_s is None or age_s < 0:
-        raise asker.unknown(f"{server.where} has not measured {sensor} yet")
+        raise context.unknown(f"{server.where} has not measured {sensor} yet")
     if age_s > wanted.longest_age_s:
-        raise asker.unknown(f"{sensor} at {server.where} is {age_s:.0f} s old, more than {wanted.longest_age_s:g} s")
+        raise context.unknown(f"{sensor} at {server.where} is {age_s:.0f} s old, more than {wanted.longest_age_s:g} s")
     return value
 
 

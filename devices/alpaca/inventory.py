@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from safelight.devices.alpaca.server import AlpacaDevice, AlpacaServer, Kind, Refused
-from safelight.devices.asker import Asker
+from safelight.devices.command_context import CommandContext
 from safelight.devices.errors import DeviceDisconnected, DeviceError
 
 if TYPE_CHECKING:
@@ -77,26 +77,26 @@ async def inventory(where: str, clock: Timekeeper, deadline_s: float = 20.0) -> 
         DeviceError: no Alpaca server answers there.
     """
     server = AlpacaServer(where, clock, deadline_s)
-    asker = Asker(f"alpaca {where}", "init")
+    context = CommandContext(f"alpaca {where}", "init")
     try:
-        found = [await _described(server, device, asker) for device in await _devices(server, asker)]
+        found = [await _described(server, device, context) for device in await _devices(server, context)]
     finally:
         await server.close()
     if not found:
-        raise asker.failed("the server has no device that is known here: switch, camera, telescope, filter wheel")
+        raise context.failed("the server has no device that is known here: switch, camera, telescope, filter wheel")
     return tuple(each for each in found if each is not None)
 
 
-async def _devices(server: AlpacaServer, asker: Asker) -> list[AlpacaDevice]:
+async def _devices(server: AlpacaServer, context: CommandContext) -> list[AlpacaDevice]:
     """Return the devices by the server's own list, or by trial where it has none."""
-    listed = await server.configured(asker)
+    listed = await server.configured(context)
     if listed is not None:
         return [AlpacaDevice(kind, number) for kind, number in listed]
     found = []
     for kind in get_args(Kind):
         for number in range(_MOST_OF_A_KIND):
             try:
-                await server.ask(AlpacaDevice(kind, number), "name", asker)
+                await server.ask(AlpacaDevice(kind, number), "name", context)
             except DeviceDisconnected:
                 raise
             except (Refused, DeviceError):
@@ -105,26 +105,26 @@ async def _devices(server: AlpacaServer, asker: Asker) -> list[AlpacaDevice]:
     return found
 
 
-async def _described(server: AlpacaServer, device: AlpacaDevice, asker: Asker) -> FoundDevice | None:
+async def _described(server: AlpacaServer, device: AlpacaDevice, context: CommandContext) -> FoundDevice | None:
     try:
-        name = str(await server.ask(device, "name", asker))
-        elements = await _elements(server, device, asker) if device.kind == "switch" else ()
+        name = str(await server.ask(device, "name", context))
+        elements = await _elements(server, device, context) if device.kind == "switch" else ()
     except (Refused, DeviceError):
         return None
     properties = []
     for method in _PROPERTIES.get(device.kind, ()):
         try:
-            properties.append((method, await server.ask(device, method, asker)))
+            properties.append((method, await server.ask(device, method, context)))
         except (Refused, DeviceError):
             continue
     return FoundDevice(device, name, elements, tuple(properties))
 
 
-async def _elements(server: AlpacaServer, device: AlpacaDevice, asker: Asker) -> tuple[Element, ...]:
-    number = int(await server.ask(device, "maxswitch", asker))
+async def _elements(server: AlpacaServer, device: AlpacaDevice, context: CommandContext) -> tuple[Element, ...]:
+    number = int(await server.ask(device, "maxswitch", context))
     found = []
     for place in range(min(number, _MOST_ELEMENTS)):
         methods = ("getswitchname", "canwrite", "minswitchvalue", "maxswitchvalue", "getswitchvalue")
-        name, writable, least, most, value = [await server.ask(device, each, asker, Id=place) for each in methods]
+        name, writable, least, most, value = [await server.ask(device, each, context, Id=place) for each in methods]
         found.append(Element(place, str(name), bool(writable), float(least), float(most), float(value)))
     return tuple(found)

@@ -10,7 +10,7 @@ from safelight.devices.outlets import folded
 
 if TYPE_CHECKING:
     from safelight.devices.alpaca.options import LampOptions
-    from safelight.devices.asker import Asker
+    from safelight.devices.command_context import CommandContext
     from safelight.devices.protocols import LampState
 
 __all__ = ["AlpacaLamp", "calibrator_state", "switch_state", "the_lamp"]
@@ -28,10 +28,10 @@ class AlpacaLamp(Protocol):
     def outlet(self) -> str:
         """Name of the hardware that the lamp is on."""
 
-    async def turn(self, asker: Asker, *, on: bool) -> None:
+    async def turn(self, context: CommandContext, *, on: bool) -> None:
         """Switch the lamp. An off overtakes."""
 
-    async def state(self, asker: Asker) -> LampState:
+    async def state(self, context: CommandContext) -> LampState:
         """Read the lamp."""
 
 
@@ -69,31 +69,31 @@ class SwitchLamp:
         element = self._fixed if self._name is None else folded(self._name)
         return f"{self.server.where}/switch{self._device.number}/{element}"
 
-    async def turn(self, asker: Asker, *, on: bool) -> None:
+    async def turn(self, context: CommandContext, *, on: bool) -> None:
         """Switch the element. An off overtakes, and trusts the place that was found before."""
         element = self._found if self._found is not None and not on else None
-        element = element or await self._find(asker, overtakes=not on)
+        element = element or await self._find(context, overtakes=not on)
         if self._value is None:
             order: dict[str, object] = {"Id": element.id, "State": on}
-            await self.server.put(self._device, "setswitch", asker, overtakes=not on, **order)
+            await self.server.put(self._device, "setswitch", context, overtakes=not on, **order)
             return
         value = self._value if on else element.least
-        await self.server.put(self._device, "setswitchvalue", asker, overtakes=not on, Id=element.id, Value=value)
+        await self.server.put(self._device, "setswitchvalue", context, overtakes=not on, Id=element.id, Value=value)
 
-    async def state(self, asker: Asker) -> LampState:
+    async def state(self, context: CommandContext) -> LampState:
         """Read the element."""
-        element = await self._find(asker, overtakes=False)
-        value = await self.server.get(self._device, "getswitchvalue", asker, Id=element.id)
+        element = await self._find(context, overtakes=False)
+        value = await self.server.get(self._device, "getswitchvalue", context, Id=element.id)
         return switch_state(value, element.least)
 
-    async def _find(self, asker: Asker, *, overtakes: bool) -> _Element:
+    async def _find(self, context: CommandContext, *, overtakes: bool) -> _Element:
         """Return the element. The place where it was last is looked at first.
 
         Raises:
             DeviceError: no answer, or not exactly one element of that name.
         """
         found = self._found
-        if found is not None and (self._name is None or await self._called(found.id, asker, overtakes) == self._name):
+        if found is not None and (self._name is None or await self._called(found.id, context, overtakes) == self._name):
             return found
         if found is not None:
             # The elements have been put in another order.
@@ -101,15 +101,15 @@ class SwitchLamp:
         self._found = None
         place = self._fixed
         if place is None:
-            place = await self.server.element_place(self._device, self._name, asker, overtakes=overtakes)
-        least = await self.server.get(self._device, "minswitchvalue", asker, overtakes=overtakes, Id=place)
+            place = await self.server.element_place(self._device, self._name, context, overtakes=overtakes)
+        least = await self.server.get(self._device, "minswitchvalue", context, overtakes=overtakes, Id=place)
         if isinstance(least, bool) or not isinstance(least, int | float):
-            raise asker.unknown(f"{self.server.where} says that the least value of element {place} is {least!r}")
+            raise context.unknown(f"{self.server.where} says that the least value of element {place} is {least!r}")
         self._found = _Element(place, float(least))
         return self._found
 
-    async def _called(self, place: int, asker: Asker, overtakes: bool) -> object:  # noqa: FBT001 - our own
-        return await self.server.get(self._device, "getswitchname", asker, overtakes=overtakes, Id=place)
+    async def _called(self, place: int, context: CommandContext, overtakes: bool) -> object:  # noqa: FBT001 - our own
+        return await self.server.get(self._device, "getswitchname", context, overtakes=overtakes, Id=place)
 
 
 class CalibratorLamp:
@@ -125,17 +125,17 @@ class CalibratorLamp:
         """Name of the hardware that the lamp is on."""
         return f"{self.server.where}/covercalibrator{self._device.number}"
 
-    async def turn(self, asker: Asker, *, on: bool) -> None:
+    async def turn(self, context: CommandContext, *, on: bool) -> None:
         """Switch the panel on with its brightness, or off. An off overtakes."""
         if on:
-            await self.server.put(self._device, "calibratoron", asker, Brightness=self._brightness)
+            await self.server.put(self._device, "calibratoron", context, Brightness=self._brightness)
         else:
-            await self.server.put(self._device, "calibratoroff", asker, overtakes=True)
+            await self.server.put(self._device, "calibratoroff", context, overtakes=True)
 
-    async def state(self, asker: Asker) -> LampState:
+    async def state(self, context: CommandContext) -> LampState:
         """Read the panel: its state and its brightness must agree."""
-        state = await self.server.get(self._device, "calibratorstate", asker)
-        brightness = await self.server.get(self._device, "brightness", asker)
+        state = await self.server.get(self._device, "calibratorstate", context)
+        brightness = await self.server.get(self._device, "brightness", context)
         return calibrator_state(state, brightness, zero_is_off=self._zero_is_off)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from safelight.devices.alpaca.options import AlpacaMonitorOptions
 from safelight.devices.alpaca.server import AlpacaDevice, AlpacaServer
-from safelight.devices.asker import Asker, bounded
+from safelight.devices.command_context import CommandContext, bounded
 from safelight.devices.observatory.driver_options import read_options
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ class AlpacaLampMonitor:
         Raises:
             DeviceError: no answer, no such element, or no number.
         """
-        asker = Asker("lamp_monitor", "read")
-        async with bounded(self._clock, _READ * self._deadline_s, asker):
+        context = CommandContext("lamp_monitor", "read")
+        async with bounded(self._clock, _READ * self._deadline_s, context):
             self._server.forget_names(self._device)
-            place = await self._server.element_place(self._device, self._element, asker, overtakes=False)
-            value = await self._server.get(self._device, "getswitchvalue", asker, Id=place)
+            place = await self._server.element_place(self._device, self._element, context, overtakes=False)
+            value = await self._server.get(self._device, "getswitchvalue", context, Id=place)
         if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-            raise asker.failed(f"{self._server.where} says that the value of {self._element} is {value!r}: no number")
+            raise context.failed(f"{self._server.where} says that the value of {self._element} is {value!r}: no number")
         return float(value)
 
     async def close(self) -> None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from safelight.devices.alpaca.lamp_kinds import AlpacaLamp, the_lamp
 from safelight.devices.alpaca.options import LampOptions, LampsOptions
 from safelight.devices.alpaca.server import AlpacaServer
-from safelight.devices.asker import Asker, bounded
+from safelight.devices.command_context import CommandContext, bounded
+from safelight.devices.concurrently import each_of, those_that_answer
 from safelight.devices.lamp_drivers import demand_known, no_such_lamp, options_place
 from safelight.devices.observatory.driver_options import read_options
 from safelight.devices.observatory.yaml_document import wrong
-from safelight.devices.together import each_of, those_that_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,18 +85,18 @@ class AlpacaLamps:
 
     async def _turn(self, lamp: str, *, on: bool) -> None:
         verb = "on" if on else "off"
-        asker = self._asker(lamp, verb)
+        context = self._asker(lamp, verb)
         one = self._of(lamp, verb)
-        async with bounded(self._clock, _VERB * self._deadline_s, asker):
-            await one.turn(asker, on=on)
+        async with bounded(self._clock, _VERB * self._deadline_s, context):
+            await one.turn(context, on=on)
 
     async def _state(self, lamp: str) -> LampState:
-        asker = self._asker(lamp, "status")
-        async with bounded(self._clock, _VERB * self._deadline_s, asker):
-            return await self._lamps[lamp].state(asker)
+        context = self._asker(lamp, "status")
+        async with bounded(self._clock, _VERB * self._deadline_s, context):
+            return await self._lamps[lamp].state(context)
 
-    def _asker(self, lamp: str, verb: str) -> Asker:
-        return Asker(f"{self._family}.{lamp}", verb)
+    def _asker(self, lamp: str, verb: str) -> CommandContext:
+        return CommandContext(f"{self._family}.{lamp}", verb)
 
     def _of(self, lamp: str, verb: str) -> AlpacaLamp:
         if lamp not in self._lamps:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from safelight.devices.alpaca.options import AlpacaSelectorOptions, SelectorsOptions
 from safelight.devices.alpaca.server import NOT_IMPLEMENTED, AlpacaDevice, AlpacaServer, Refused
-from safelight.devices.asker import Asker, bounded
+from safelight.devices.command_context import CommandContext, bounded
+from safelight.devices.concurrently import each_of, those_that_answer, together
 from safelight.devices.errors import DeviceFailed
 from safelight.devices.observatory.driver_options import read_options
 from safelight.devices.observatory.yaml_document import unknown, wrong
 from safelight.devices.protocols import SelectorStatus
 from safelight.devices.targets import demand_positions
-from safelight.devices.together import each_of, those_that_answer, together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,48 +99,48 @@ class AlpacaSelectors:
     # ---- inside
 
     async def _move(self, name: str, position: str) -> None:
-        mover, model, asker = self._movers[name], self._units[name], _asker(name, "move")
-        await mover.order(model.value_of(position), asker)
+        mover, model, context = self._movers[name], self._units[name], _asker(name, "move")
+        await mover.order(model.value_of(position), context)
         began = self._clock.now()
         while True:
-            seen = await self._seen(name, asker)
+            seen = await self._seen(name, context)
             if seen.position == position and not seen.moving:
                 return
             if not seen.moving and self._clock.now() - began > _BEGINS_S:
-                raise asker.unknown(
+                raise context.unknown(
                     f"is at {seen.position or 'no position that has a name'}, and ordered was {position}"
                 )
             await self._clock.sleep(min(self._look_every_s, _BEGINS_S / 2))
 
     async def _read(self, name: str) -> SelectorStatus:
-        asker = _asker(name, "status")
-        async with bounded(self._clock, self._deadline_s, asker):
-            return await self._seen(name, asker)
+        context = _asker(name, "status")
+        async with bounded(self._clock, self._deadline_s, context):
+            return await self._seen(name, context)
 
-    async def _seen(self, name: str, asker: Asker, *, overtakes: bool = False) -> SelectorStatus:
-        value, moving = await self._movers[name].where(asker, overtakes=overtakes)
+    async def _seen(self, name: str, context: CommandContext, *, overtakes: bool = False) -> SelectorStatus:
+        value, moving = await self._movers[name].where(context, overtakes=overtakes)
         model = self._units[name]
         found = [position for position in model.names if value is not None and model.value_of(position) == value]
         return SelectorStatus(found[0] if len(found) == 1 and not moving else None, moving=moving)
 
     async def _rest(self, name: str) -> None:
-        asker = _asker(name, "stop")
-        async with bounded(self._clock, self._deadline_s, asker):
-            await self._movers[name].halt(asker)
-            while (await self._seen(name, asker, overtakes=True)).moving:
+        context = _asker(name, "stop")
+        async with bounded(self._clock, self._deadline_s, context):
+            await self._movers[name].halt(context)
+            while (await self._seen(name, context, overtakes=True)).moving:
                 await self._clock.sleep(min(self._look_every_s, _BEGINS_S / 2))
 
 
 class _Mover(Protocol):
     """One kind of hardware."""
 
-    async def order(self, value: object, asker: Asker) -> None:
+    async def order(self, value: object, context: CommandContext) -> None:
         """Order a position."""
 
-    async def where(self, asker: Asker, *, overtakes: bool) -> tuple[object, bool]:
+    async def where(self, context: CommandContext, *, overtakes: bool) -> tuple[object, bool]:
         """Return the value of the position, None where there is none, and whether it moves."""
 
-    async def halt(self, asker: Asker) -> None:
+    async def halt(self, context: CommandContext) -> None:
         """Stop it where it can be stopped. Overtakes."""
 
 
@@ -158,18 +158,18 @@ class _Wheel:
     def __init__(self, server: AlpacaServer, number: int) -> None:
         self._server, self._device = server, AlpacaDevice("filterwheel", number)
 
-    async def order(self, value: object, asker: Asker) -> None:
+    async def order(self, value: object, context: CommandContext) -> None:
         """Order a slot, counted from 0."""
-        await self._server.put(self._device, "position", asker, Position=value)
+        await self._server.put(self._device, "position", context, Position=value)
 
-    async def where(self, asker: Asker, *, overtakes: bool) -> tuple[object, bool]:
+    async def where(self, context: CommandContext, *, overtakes: bool) -> tuple[object, bool]:
         """Return the slot."""
-        slot = await self._server.get(self._device, "position", asker, overtakes=overtakes)
+        slot = await self._server.get(self._device, "position", context, overtakes=overtakes)
         if isinstance(slot, bool) or not isinstance(slot, int):
-            raise asker.unknown(f"says that it is at {slot!r}")
+            raise context.unknown(f"says that it is at {slot!r}")
         return (None, True) if slot == _MOVING else (slot, False)
 
-    async def halt(self, asker: Asker) -> None:
+    async def halt(self, context: CommandContext) -> None:
         """Do nothing."""
 
 
@@ -179,22 +179,22 @@ class _Cover:
     def __init__(self, server: AlpacaServer, number: int) -> None:
         self._server, self._device = server, AlpacaDevice("covercalibrator", number)
 
-    async def order(self, value: object, asker: Asker) -> None:
+    async def order(self, value: object, context: CommandContext) -> None:
         """Open or close it."""
-        await self._server.put(self._device, "opencover" if value == "open" else "closecover", asker)
+        await self._server.put(self._device, "opencover" if value == "open" else "closecover", context)
 
-    async def where(self, asker: Asker, *, overtakes: bool) -> tuple[object, bool]:
+    async def where(self, context: CommandContext, *, overtakes: bool) -> tuple[object, bool]:
         """Return `open` or `closed`."""
-        state = await self._server.get(self._device, "coverstate", asker, overtakes=overtakes)
+        state = await self._server.get(self._device, "coverstate", context, overtakes=overtakes)
         return _COVERS.get(state), state == _COVER_MOVES
 
-    async def halt(self, asker: Asker) -> None:
+    async def halt(self, context: CommandContext) -> None:
         """Stop it. Some covers can't."""
         try:
-            await self._server.order(self._device, "haltcover", asker, overtakes=True)
+            await self._server.order(self._device, "haltcover", context, overtakes=True)
         except Refused as refused:
             if refused.number != NOT_IMPLEMENTED:
-                raise asker.unknown(f"haltcover was answered with {refused.number:#x}: {refused.message}") from None
+                raise context.unknown(f"haltcover was answered with {refused.number:#x}: {refused.message}") from None
 
 
 class _Values:
@@ -204,52 +204,52 @@ class _Values:
         self._server, self._device, self._element = server, AlpacaDevice("switch", number), element
         self._slow: bool | None = None
 
-    async def order(self, value: object, asker: Asker) -> None:
+    async def order(self, value: object, context: CommandContext) -> None:
         """Set the value, without waiting for an element that takes time."""
-        place = await self._place(asker, overtakes=False)
-        slow = await self._is_slow(place, asker, overtakes=False)
+        place = await self._place(context, overtakes=False)
+        slow = await self._is_slow(place, context, overtakes=False)
         method = "setasyncvalue" if slow else "setswitchvalue"
-        await self._server.put(self._device, method, asker, Id=place, Value=value)
+        await self._server.put(self._device, method, context, Id=place, Value=value)
 
-    async def where(self, asker: Asker, *, overtakes: bool) -> tuple[object, bool]:
+    async def where(self, context: CommandContext, *, overtakes: bool) -> tuple[object, bool]:
         """Return the value."""
-        place = await self._place(asker, overtakes=overtakes)
-        value = await self._server.get(self._device, "getswitchvalue", asker, overtakes=overtakes, Id=place)
+        place = await self._place(context, overtakes=overtakes)
+        value = await self._server.get(self._device, "getswitchvalue", context, overtakes=overtakes, Id=place)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise asker.unknown(f"says that it is at {value!r}")
-        if not await self._is_slow(place, asker, overtakes=overtakes):
+            raise context.unknown(f"says that it is at {value!r}")
+        if not await self._is_slow(place, context, overtakes=overtakes):
             return value, False
         try:
-            done = await self._server.ask(self._device, "statechangecomplete", asker, overtakes=overtakes, Id=place)
+            done = await self._server.ask(self._device, "statechangecomplete", context, overtakes=overtakes, Id=place)
         except Refused:
             # Cancelled: said once, and then forgotten.
             return value, False
         return value, done is not True
 
-    async def halt(self, asker: Asker) -> None:
+    async def halt(self, context: CommandContext) -> None:
         """Cancel a change that takes time."""
-        place = await self._place(asker, overtakes=True)
-        if await self._is_slow(place, asker, overtakes=True):
+        place = await self._place(context, overtakes=True)
+        if await self._is_slow(place, context, overtakes=True):
             try:
-                await self._server.order(self._device, "cancelasync", asker, overtakes=True, Id=place)
+                await self._server.order(self._device, "cancelasync", context, overtakes=True, Id=place)
             except Refused as refused:
                 if refused.number != NOT_IMPLEMENTED:
                     words = f"cancelasync was answered with {refused.number:#x}: {refused.message}"
-                    raise asker.unknown(words) from None
+                    raise context.unknown(words) from None
 
-    async def _is_slow(self, place: int, asker: Asker, *, overtakes: bool) -> bool:
+    async def _is_slow(self, place: int, context: CommandContext, *, overtakes: bool) -> bool:
         """Return whether a change takes time. Servers of older versions know nothing of that."""
         if self._slow is None:
             try:
-                answer = await self._server.ask(self._device, "canasync", asker, overtakes=overtakes, Id=place)
+                answer = await self._server.ask(self._device, "canasync", context, overtakes=overtakes, Id=place)
             except (Refused, DeviceFailed):
                 answer = False
             self._slow = answer is True
         return self._slow
 
-    async def _place(self, asker: Asker, *, overtakes: bool) -> int:
-        return await self._server.element_place(self._device, self._element, asker, overtakes=overtakes)
+    async def _place(self, context: CommandContext, *, overtakes: bool) -> int:
+        return await self._server.element_place(self._device, self._element, context, overtakes=overtakes)
 
 
-def _asker(selector: str, verb: str) -> Asker:
-    return Asker(f"selectors.{selector}", verb)
+def _asker(selector: str, verb: str) -> CommandContext:
+    return CommandContext(f"selectors.{selector}", verb)

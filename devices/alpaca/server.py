@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from safelight.devices.asker import Asker
+from safelight.devices.command_context import CommandContext
 from safelight.devices.http_line import HttpLine, HttpRequest
 
 if TYPE_CHECKING:
@@ -83,7 +83,13 @@ class AlpacaServer:
         self._naming: dict[tuple[AlpacaDevice, bool], asyncio.Lock] = {}
 
     async def get(
-        self, device: AlpacaDevice, method: str, asker: Asker, *, overtakes: bool = False, **parameters: object
+        self,
+        device: AlpacaDevice,
+        method: str,
+        context: CommandContext,
+        *,
+        overtakes: bool = False,
+        **parameters: object,
     ) -> Any:
         """Return the value of a property.
 
@@ -91,12 +97,18 @@ class AlpacaServer:
             DeviceError: no answer, or an error of the device.
         """
         try:
-            return await self.ask(device, method, asker, overtakes=overtakes, **parameters)
+            return await self.ask(device, method, context, overtakes=overtakes, **parameters)
         except Refused as refused:
-            raise asker.failed(_words(device, method, refused)) from None
+            raise context.failed(_words(device, method, refused)) from None
 
     async def ask(
-        self, device: AlpacaDevice, method: str, asker: Asker, *, overtakes: bool = False, **parameters: object
+        self,
+        device: AlpacaDevice,
+        method: str,
+        context: CommandContext,
+        *,
+        overtakes: bool = False,
+        **parameters: object,
     ) -> Any:
         """Return the value of a property, where an error of the device is an answer too.
 
@@ -104,14 +116,20 @@ class AlpacaServer:
             Refused: the device answers with an error.
             DeviceError: no answer.
         """
-        await self._connect(device, asker, overtakes=overtakes)
-        answer = await self._send("GET", device, method, asker, parameters, overtakes=overtakes)
+        await self._connect(device, context, overtakes=overtakes)
+        answer = await self._send("GET", device, method, context, parameters, overtakes=overtakes)
         if "Value" not in answer:
-            raise asker.unknown(f"{self.where} answered {method} without a value: {str(answer)[:_SHOWN]}")
+            raise context.unknown(f"{self.where} answered {method} without a value: {str(answer)[:_SHOWN]}")
         return answer["Value"]
 
     async def put(
-        self, device: AlpacaDevice, method: str, asker: Asker, *, overtakes: bool = False, **parameters: object
+        self,
+        device: AlpacaDevice,
+        method: str,
+        context: CommandContext,
+        *,
+        overtakes: bool = False,
+        **parameters: object,
     ) -> None:
         """Command a device.
 
@@ -119,13 +137,19 @@ class AlpacaServer:
             DeviceError: no answer, or an error of the device.
         """
         try:
-            await self.order(device, method, asker, overtakes=overtakes, **parameters)
+            await self.order(device, method, context, overtakes=overtakes, **parameters)
         except Refused as refused:
             known = refused.number in _NOTHING_DONE
-            raise (asker.failed if known else asker.unknown)(_words(device, method, refused)) from None
+            raise (context.failed if known else context.unknown)(_words(device, method, refused)) from None
 
     async def order(
-        self, device: AlpacaDevice, method: str, asker: Asker, *, overtakes: bool = False, **parameters: object
+        self,
+        device: AlpacaDevice,
+        method: str,
+        context: CommandContext,
+        *,
+        overtakes: bool = False,
+        **parameters: object,
     ) -> None:
         """Command a device, where an error of the device is an answer too.
 
@@ -133,18 +157,20 @@ class AlpacaServer:
             Refused: the device answers with an error.
             DeviceError: no answer.
         """
-        await self._connect(device, asker, overtakes=overtakes)
-        await self._send("PUT", device, method, asker, parameters, overtakes=overtakes)
+        await self._connect(device, context, overtakes=overtakes)
+        await self._send("PUT", device, method, context, parameters, overtakes=overtakes)
 
-    async def image(self, device: AlpacaDevice, asker: Asker, deadline_s: float) -> httpx.Response:
+    async def image(self, device: AlpacaDevice, context: CommandContext, deadline_s: float) -> httpx.Response:
         """Return the answer to the request for the image of a camera, as bytes where the server can."""
-        await self._connect(device, asker, overtakes=False)
+        await self._connect(device, context, overtakes=False)
         form: dict[str, object] = {"ClientID": _CLIENT, "ClientTransactionID": next(_transactions)}
         path = self._path(device, "imagearray", form)
         accept = (("Accept", "application/imagebytes, application/json;q=0.5"),)
-        return await self._line.send(HttpRequest("GET", path, None, accept), asker, deadline_s=deadline_s)
+        return await self._line.send(HttpRequest("GET", path, None, accept), context, deadline_s=deadline_s)
 
-    async def element_names(self, device: AlpacaDevice, asker: Asker, *, overtakes: bool) -> tuple[object, ...]:
+    async def element_names(
+        self, device: AlpacaDevice, context: CommandContext, *, overtakes: bool
+    ) -> tuple[object, ...]:
         """Return the names of a switch's elements. They are read once: there may be many, and several lamps ask.
 
         Raises:
@@ -153,24 +179,26 @@ class AlpacaServer:
         lock = self._naming.setdefault((device, overtakes), asyncio.Lock())
         async with lock:
             if device not in self._names:
-                number = await self.get(device, "maxswitch", asker, overtakes=overtakes)
+                number = await self.get(device, "maxswitch", context, overtakes=overtakes)
                 if isinstance(number, bool) or not isinstance(number, int):
-                    raise asker.unknown(f"{self.where} says that it has {number!r} elements")
-                order = partial(self.get, device, "getswitchname", asker, overtakes=overtakes)
+                    raise context.unknown(f"{self.where} says that it has {number!r} elements")
+                order = partial(self.get, device, "getswitchname", context, overtakes=overtakes)
                 self._names[device] = tuple([await order(Id=place) for place in range(number)])
             return self._names[device]
 
-    async def element_place(self, device: AlpacaDevice, name: object, asker: Asker, *, overtakes: bool) -> int:
+    async def element_place(
+        self, device: AlpacaDevice, name: object, context: CommandContext, *, overtakes: bool
+    ) -> int:
         """Return the place of a switch's element, which is looked up by name.
 
         Raises:
             DeviceError: no answer, or not exactly one element of that name.
         """
-        names = await self.element_names(device, asker, overtakes=overtakes)
+        names = await self.element_names(device, context, overtakes=overtakes)
         if names.count(name) != 1:
             self.forget_names(device)
             has = ", ".join(map(str, names)) or "none"
-            raise asker.failed(
+            raise context.failed(
                 f"switch {device.number} at {self.where} has not exactly one element {name!r}; its elements: {has}"
             )
         return names.index(name)
@@ -179,14 +207,16 @@ class AlpacaServer:
         """Read the names of a switch's elements anew when they are next needed."""
         self._names.pop(device, None)
 
-    async def configured(self, asker: Asker) -> list[tuple[Kind, int]] | None:
+    async def configured(self, context: CommandContext) -> list[tuple[Kind, int]] | None:
         """Return kind and number of every device that the server lists, or None where it has no list.
 
         Raises:
             DeviceError: no server answers.
         """
         path = "/management/v1/configureddevices"
-        response = await self._line.send(HttpRequest("GET", f"{path}?ClientID={_CLIENT}&ClientTransactionID=1"), asker)
+        response = await self._line.send(
+            HttpRequest("GET", f"{path}?ClientID={_CLIENT}&ClientTransactionID=1"), context
+        )
         known = set(get_args(Kind))
         try:
             listed = response.json()["Value"] if response.is_success else None
@@ -200,13 +230,13 @@ class AlpacaServer:
         self._connected.clear()
         await self._line.close()
 
-    async def _connect(self, device: AlpacaDevice, asker: Asker, *, overtakes: bool) -> None:
+    async def _connect(self, device: AlpacaDevice, context: CommandContext, *, overtakes: bool) -> None:
         if device in self._connected:
             return
         try:
-            await self._send("PUT", device, "connected", asker, {"Connected": True}, overtakes=overtakes)
+            await self._send("PUT", device, "connected", context, {"Connected": True}, overtakes=overtakes)
         except Refused as refused:
-            raise asker.failed(f"can't be connected: {_words(device, 'connected', refused)}") from None
+            raise context.failed(f"can't be connected: {_words(device, 'connected', refused)}") from None
         self._connected.add(device)
 
     async def _send(
@@ -214,7 +244,7 @@ class AlpacaServer:
         verb: str,
         device: AlpacaDevice,
         method: str,
-        asker: Asker,
+        context: CommandContext,
         parameters: dict[str, object],
         *,
         overtakes: bool,
@@ -225,9 +255,9 @@ class AlpacaServer:
         else:
             kind = (("Content-Type", "application/x-www-form-urlencoded"),)
             request = HttpRequest("PUT", self._path(device, method, {}), urlencode(form), kind)
-        response = await self._line.send(request, asker, overtakes=overtakes)
+        response = await self._line.send(request, context, overtakes=overtakes)
         try:
-            return self._meaning(response, method, asker, form["ClientTransactionID"])
+            return self._meaning(response, method, context, form["ClientTransactionID"])
         except Refused as refused:
             if refused.number == _NOT_CONNECTED:
                 # Another client has disconnected it, or the server was started anew: the next verb connects.
@@ -240,7 +270,9 @@ class AlpacaServer:
         path = f"/api/v1/{device.kind}/{device.number}/{method}"
         return f"{path}?{urlencode(form)}" if form else path
 
-    def _meaning(self, response: httpx.Response, method: str, asker: Asker, transaction: object) -> dict[str, Any]:
+    def _meaning(
+        self, response: httpx.Response, method: str, context: CommandContext, transaction: object
+    ) -> dict[str, Any]:
         """Return the answer as a mapping.
 
         Raises:
@@ -249,17 +281,17 @@ class AlpacaServer:
         """
         said = " ".join(response.text.split())[:_SHOWN]
         if response.is_client_error:
-            raise asker.failed(f"{self.where} refuses {method} with {response.status_code}: {said!r}")
+            raise context.failed(f"{self.where} refuses {method} with {response.status_code}: {said!r}")
         try:
             answer = response.json() if response.is_success else None
         except ValueError:
             answer = None
         if not isinstance(answer, dict) or not {"ErrorNumber", "ServerTransactionID", "Value"} & answer.keys():
-            raise asker.unknown(f"{self.where} answered {method} with {response.status_code}: {said!r}")
+            raise context.unknown(f"{self.where} answered {method} with {response.status_code}: {said!r}")
         number = answer.get("ErrorNumber", 0)
         # Some servers leave out their errors' transaction.
         if answer.get("ClientTransactionID", transaction) not in {transaction, 0} or not isinstance(number, int):
-            raise asker.unknown(f"{self.where} answered {method} with what belongs to no request of ours: {said!r}")
+            raise context.unknown(f"{self.where} answered {method} with what belongs to no request of ours: {said!r}")
         if number:
             raise Refused(number, str(answer.get("ErrorMessage", "")))
         return answer

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from safelight.devices.alpaca.options import TelescopeOptions, TelescopeUnit
 from safelight.devices.alpaca.server import NOT_IMPLEMENTED, AlpacaDevice, AlpacaServer, Refused
-from safelight.devices.asker import Asker, bounded
+from safelight.devices.command_context import CommandContext, bounded
+from safelight.devices.concurrently import each_of, together
 from safelight.devices.observatory.driver_options import read_options
 from safelight.devices.observatory.yaml_document import wrong
 from safelight.devices.protocols import AltAz, TelescopeStatus
 from safelight.devices.targets import demand_telescopes
-from safelight.devices.together import each_of, together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,22 +73,22 @@ class AlpacaTelescopes:
             await server.close()
 
     async def _slew(self, name: str, to: AltAz) -> None:
-        (server, device), asker = self._units[name], _asker(name, "goto")
-        if not await server.get(device, "canslewaltazasync", asker):
-            raise asker.failed(
+        (server, device), context = self._units[name], _asker(name, "goto")
+        if not await server.get(device, "canslewaltazasync", context):
+            raise context.failed(
                 "this mount does not slew to altitude and azimuth; use one that does, or park it by hand"
             )
-        if await server.get(device, "atpark", asker):
-            await server.put(device, "unpark", asker)
+        if await server.get(device, "atpark", context):
+            await server.put(device, "unpark", context)
         try:
             # An equatorial mount refuses a horizontal slew while it tracks.
-            await server.order(device, "tracking", asker, Tracking=False)
+            await server.order(device, "tracking", context, Tracking=False)
         except Refused as refused:
             if refused.number != NOT_IMPLEMENTED:
-                raise asker.failed(f"does not stop tracking: {refused.number:#x} {refused.message}") from None
-        await server.put(device, "slewtoaltazasync", asker, Azimuth=to.az_deg % 360.0, Altitude=to.alt_deg)
+                raise context.failed(f"does not stop tracking: {refused.number:#x} {refused.message}") from None
+        await server.put(device, "slewtoaltazasync", context, Azimuth=to.az_deg % 360.0, Altitude=to.alt_deg)
         began = self._clock.now()
-        while await server.get(device, "slewing", asker) or self._clock.now() - began < _BEGINS_S:
+        while await server.get(device, "slewing", context) or self._clock.now() - began < _BEGINS_S:
             await self._clock.sleep(min(self._look_every_s, _BEGINS_S))
 
     async def _where_in_time(self, name: str) -> TelescopeStatus:
@@ -96,27 +96,27 @@ class AlpacaTelescopes:
             return await self._where(name)
 
     async def _where(self, name: str) -> TelescopeStatus:
-        (server, device), asker = self._units[name], _asker(name, "status")
-        slewing = await server.get(device, "slewing", asker)
-        alt_deg = await server.get(device, "altitude", asker)
-        az_deg = await server.get(device, "azimuth", asker)
+        (server, device), context = self._units[name], _asker(name, "status")
+        slewing = await server.get(device, "slewing", context)
+        alt_deg = await server.get(device, "altitude", context)
+        az_deg = await server.get(device, "azimuth", context)
         if not isinstance(slewing, bool) or any(not _is_number(value) for value in (alt_deg, az_deg)):
-            raise asker.unknown(f"says that it is at {alt_deg!r}, {az_deg!r}, slewing {slewing!r}")
+            raise context.unknown(f"says that it is at {alt_deg!r}, {az_deg!r}, slewing {slewing!r}")
         return TelescopeStatus(AltAz(float(alt_deg), float(az_deg)), slewing=slewing)
 
     async def _stop(self, name: str) -> None:
-        (server, device), asker = self._units[name], _asker(name, "stop")
+        (server, device), context = self._units[name], _asker(name, "stop")
         try:
-            await server.order(device, "abortslew", asker, overtakes=True)
+            await server.order(device, "abortslew", context, overtakes=True)
         except Refused as refused:
             # A parked mount refuses it, and is at rest.
             if refused.number not in {_INVALID_OPERATION, 0x408}:
-                raise asker.unknown(f"abortslew was answered with {refused.number:#x}: {refused.message}") from None
+                raise context.unknown(f"abortslew was answered with {refused.number:#x}: {refused.message}") from None
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _asker(telescope: str, verb: str) -> Asker:
-    return Asker(f"telescopes.{telescope}", verb)
+def _asker(telescope: str, verb: str) -> CommandContext:
+    return CommandContext(f"telescopes.{telescope}", verb)

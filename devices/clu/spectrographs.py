@@ -13,10 +13,10 @@ from safelight.devices.clu.controller import Controller, Overheard
 from safelight.devices.clu.doors import Door, Doors, Wish, as_card
 from safelight.devices.clu.exposure_folder import ExposureFolder
 from safelight.devices.clu.link import Broker, Link
+from safelight.devices.concurrently import each_of, together
 from safelight.devices.errors import DeviceBusy, DeviceFailed
 from safelight.devices.observatory.driver_options import Wait, read_options
 from safelight.devices.protocols import ExposureOrder, SpectrographStatus
-from safelight.devices.together import each_of, together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping

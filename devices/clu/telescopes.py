@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from safelight.devices.clu.link import Broker, Link
+from safelight.devices.concurrently import each_of, together
 from safelight.devices.errors import DeviceError, DeviceFailed
 from safelight.devices.observatory.driver_options import read_options
 from safelight.devices.observatory.yaml_document import unknown
 from safelight.devices.protocols import AltAz, TelescopeStatus
 from safelight.devices.targets import demand_telescopes
-from safelight.devices.together import each_of, together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from safelight.devices.asker import Asker
+from safelight.devices.command_context import CommandContext
 from safelight.devices.errors import DeviceError
 from safelight.devices.http.answers import as_expected, state_in
 from safelight.devices.http.description import CHANNEL, Board, BoardCommand, BoardRequest, Server
@@ -58,9 +58,9 @@ class RelayBoard:
         Raises:
             DeviceError: no answer, a refusal, or an answer that is not as described.
         """
-        asker = Asker(f"{self._family}.{lamp}", "on" if on else "off")
+        context = CommandContext(f"{self._family}.{lamp}", "on" if on else "off")
         command = self._board.switch_on if on else self._board.switch_off
-        await self._command(command, self.channels[lamp], asker, overtakes=not on)
+        await self._command(command, self.channels[lamp], context, overtakes=not on)
 
     async def all_off(self) -> None:
         """Switch all relays off with the board's own request.
@@ -69,7 +69,7 @@ class RelayBoard:
             DeviceError: as `turn`.
         """
         if self._board.all_off is not None:
-            await self._command(self._board.all_off, "", Asker(self._family, "all_off"), overtakes=True)
+            await self._command(self._board.all_off, "", CommandContext(self._family, "all_off"), overtakes=True)
 
     async def states(self) -> dict[str, LampState]:
         """Read every lamp. A lamp whose request fails is `unknown`.
@@ -95,16 +95,16 @@ class RelayBoard:
         await self._line.close()
 
     async def _read(self, request: HttpRequest) -> str:
-        asker = Asker(self._family, "status")
-        answer = await self._line.send(request, asker)
-        _demand_success(answer, asker, (), self.where)
+        context = CommandContext(self._family, "status")
+        answer = await self._line.send(request, context)
+        _demand_success(answer, context, (), self.where)
         return answer.text
 
-    async def _command(self, command: BoardCommand, channel: str, asker: Asker, *, overtakes: bool) -> None:
-        answer = await self._line.send(self._request(command, channel), asker, overtakes=overtakes)
-        _demand_success(answer, asker, command.codes, self.where)
+    async def _command(self, command: BoardCommand, channel: str, context: CommandContext, *, overtakes: bool) -> None:
+        answer = await self._line.send(self._request(command, channel), context, overtakes=overtakes)
+        _demand_success(answer, context, command.codes, self.where)
         if command.expect is not None and not as_expected(answer.text, command.expect, channel):
-            raise asker.unknown(f"{self.where} answered not as its description says: {_short(answer)!r}")
+            raise context.unknown(f"{self.where} answered not as its description says: {_short(answer)!r}")
 
     def _request(self, request: BoardRequest, channel: str) -> HttpRequest:
         path = request.path.replace(CHANNEL, quote(channel, safe=""))
@@ -114,7 +114,7 @@ class RelayBoard:
         return HttpRequest(request.method, path, body, tuple(request.headers.items()))
 
 
-def _demand_success(answer: httpx.Response, asker: Asker, codes: tuple[int, ...], where: str) -> None:
+def _demand_success(answer: httpx.Response, context: CommandContext, codes: tuple[int, ...], where: str) -> None:
     """Raise where a board refuses or breaks.
 
     Raises:
@@ -124,9 +124,9 @@ def _demand_success(answer: httpx.Response, asker: Asker, codes: tuple[int, ...]
     if code in codes or (not codes and answer.is_success):
         return
     if code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-        raise asker.failed(f"{where} refuses user or password ({code})")
+        raise context.failed(f"{where} refuses user or password ({code})")
     words = f"{where} answered {code} {answer.reason_phrase}: {_short(answer)!r}"
-    raise asker.failed(words) if answer.is_client_error else asker.unknown(words)
+    raise context.failed(words) if answer.is_client_error else context.unknown(words)
 
 
 def _short(answer: httpx.Response) -> str:

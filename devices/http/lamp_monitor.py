@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from safelight.devices.asker import Asker
+from safelight.devices.command_context import CommandContext
 from safelight.devices.http.answers import found_in
 from safelight.devices.http.description import Address, BoardRequest, Place
 from safelight.devices.http_line import HttpLine, HttpRequest
@@ -59,12 +59,12 @@ class HttpLampMonitor:
         Raises:
             DeviceError: no answer, or none with a number in that place.
         """
-        asker = Asker("lamp_monitor", "read")
-        answer = await self._line.send(self._request, asker)
+        context = CommandContext("lamp_monitor", "read")
+        answer = await self._line.send(self._request, context)
         value = number_in(answer.text, self._options.answer) if answer.status_code in _GOOD else None
         if value is None:
             said = f"status {answer.status_code}, {answer.text[:_SHOWN]!r}"
-            raise asker.failed(f"{self._line.where} answers without a number where one is expected: {said}")
+            raise context.failed(f"{self._line.where} answers without a number where one is expected: {said}")
         return value
 
     async def close(self) -> None:

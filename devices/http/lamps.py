@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from safelight.devices.concurrently import each_of
 from safelight.devices.errors import DeviceError
 from safelight.devices.http.board import RelayBoard
 from safelight.devices.http.boards import shipped_board, shipped_boards
@@ -13,7 +14,6 @@ from safelight.devices.lamp_drivers import no_such_lamp, options_place
 from safelight.devices.observatory.driver_options import read_options
 from safelight.devices.observatory.yaml_document import unknown, wrong
 from safelight.devices.outlets import folded
-from safelight.devices.together import each_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

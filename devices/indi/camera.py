@@ -15,7 +15,7 @@ from safelight.devices.indi.properties import enable_blobs, get_properties, new_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from safelight.devices.asker import Asker
+    from safelight.devices.command_context import CommandContext
     from safelight.devices.files.fits import Card
     from safelight.devices.indi.images import Image
     from safelight.devices.indi.options import IndiCameraOptions, IndiSpectrographsOptions
@@ -67,18 +67,18 @@ class IndiCamera:
         self._image: Image | None = None
         self._at_work = False
 
-    async def shutter(self, _asker: Asker) -> Literal["own", "none"]:
+    async def shutter(self, _asker: CommandContext) -> Literal["own", "none"]:
         """Return whether it has one, as the document says."""
         return self._shutter
 
-    async def look(self, asker: Asker) -> Look:
+    async def look(self, context: CommandContext) -> Look:
         """Ask the camera what it does. An image that it has sent is held by this process.
 
         Raises:
             DeviceError: no answer, or one that makes no sense.
         """
-        await self._asking.connect(asker)
-        vector = await self._asking.read(EXPOSURE, asker)
+        await self._asking.connect(context)
+        vector = await self._asking.read(EXPOSURE, context)
         activity: Any = _ACTIVITIES.get(vector.state, "unknown")
         if activity == "exposing" and vector.number(SECONDS_LEFT) == 0:
             activity = "reading"
@@ -90,7 +90,7 @@ class IndiCamera:
 
     # ---- exposing
 
-    async def expose(self, order: ExposureOrder, asker: Asker) -> Look:
+    async def expose(self, order: ExposureOrder, context: CommandContext) -> Look:
         """Integrate to the end, and return what was sent.
 
         It returns when the image is here: only then it is certain that it is of this exposure.
@@ -103,20 +103,20 @@ class IndiCamera:
 
         self._image, self._at_work = None, True
         try:
-            seconds = await self._set_up(order, asker)
-            course = await self._taken(seconds, asker)
+            seconds = await self._set_up(order, context)
+            course = await self._taken(seconds, context)
             assert course.image is not None  # noqa: S101 - without one it has not ended
             try:
                 image = await self._clock.in_thread(partial(image_in, course.image))
             except BadImage as error:
-                raise asker.unknown(f"the camera's image can't be used: {error}") from error
-            await self._check(image, order, seconds, asker)
+                raise context.unknown(f"the camera's image can't be used: {error}") from error
+            await self._check(image, order, seconds, context)
         finally:
             self._at_work = False
         self._image = image
         return Look("idle", ready=True, mark=image.mark, lasted_s=image.lasted_s)
 
-    async def _set_up(self, order: ExposureOrder, asker: Asker) -> float:
+    async def _set_up(self, order: ExposureOrder, context: CommandContext) -> float:
         """Set what the order and the document say, anew before each exposure: other programs use the camera too.
 
         Returns:
@@ -126,8 +126,8 @@ class IndiCamera:
             DeviceError: the camera refuses, or can't expose for so long or so short.
         """
         device, options = self._exposing, self._options
-        await device.connect(asker)
-        exposure = await device.learn(EXPOSURE, asker)
+        await device.connect(context)
+        exposure = await device.learn(EXPOSURE, context)
         wanted: dict[str, dict[str, str | int | float]] = {}
         frame_type = _FRAME_TYPES.get(order.flavour, "FRAME_LIGHT")
         for name, elements in (("CCD_FRAME_TYPE", (frame_type,)), *_SENT):
@@ -138,13 +138,13 @@ class IndiCamera:
         if options.binning is not None:
             wanted["CCD_BINNING"] = {"HOR_BIN": options.binning, "VER_BIN": options.binning}
         for name, values in (wanted | options.set).items():
-            await device.set(name, values, asker)
+            await device.set(name, values, context)
         least, most = exposure.least.get(SECONDS_LEFT, 0.0), exposure.most.get(SECONDS_LEFT, 0.0)
         if order.flavour == "bias":
             return max(least, order.exposure_s)
         if not least <= order.exposure_s or (most > least and order.exposure_s > most):
             words = f"the camera exposes for {least:g} s to {most:g} s, and ordered were {order.exposure_s:g} s"
-            raise asker.failed(words)
+            raise context.failed(words)
         return order.exposure_s
 
     def _full_frame(self) -> dict[str, dict[str, str | int | float]]:
@@ -158,7 +158,7 @@ class IndiCamera:
             return {}
         return {"CCD_FRAME": {"X": 0, "Y": 0, "WIDTH": columns, "HEIGHT": rows}}
 
-    async def _taken(self, seconds: float, asker: Asker) -> Course:
+    async def _taken(self, seconds: float, context: CommandContext) -> Course:
         """Order an exposure, and return when its image is here.
 
         Raises:
@@ -174,15 +174,15 @@ class IndiCamera:
 
         with line.heard_of(name, lambda news: course.hear(news, exists=line.known(name, EXPOSURE) is not None)):
             order = new_vector("number", name, EXPOSURE, {SECONDS_LEFT: f"{seconds:.9g}"})
-            await line.tell(enable_blobs(name) + order, asker)
-            accepted = await line.until(lambda: course.begun or stopped() or None, common.deadline_s, asker)
+            await line.tell(enable_blobs(name) + order, context)
+            accepted = await line.until(lambda: course.begun or stopped() or None, common.deadline_s, context)
             if accepted is None:
-                raise asker.unknown(f"{name} has not begun to expose after {common.deadline_s:g} s")
-            await line.until(stopped, seconds + common.download_s, asker)
-        self._judge(course, asker)
+                raise context.unknown(f"{name} has not begun to expose after {common.deadline_s:g} s")
+            await line.until(stopped, seconds + common.download_s, context)
+        self._judge(course, context)
         return course
 
-    def _judge(self, course: Course, asker: Asker) -> None:
+    def _judge(self, course: Course, context: CommandContext) -> None:
         """Raise what went wrong in an exposure.
 
         Raises:
@@ -190,21 +190,21 @@ class IndiCamera:
         """
         name = self._exposing.name
         if course.wrong:
-            raise asker.unknown(course.wrong)
+            raise context.unknown(course.wrong)
         if course.end == "gone":
-            raise asker.unknown(f"the driver of {name} has ended during the exposure")
+            raise context.unknown(f"the driver of {name} has ended during the exposure")
         if course.end == "aborted":
-            raise asker.failed("the camera has stopped without an image: somebody has aborted the exposure")
+            raise context.failed("the camera has stopped without an image: somebody has aborted the exposure")
         if course.end == "failed":
             error = self._exposing.line.error_of(name, 0)
-            raise asker.failed(f"the exposure has failed; the last error of {name}: {error or 'none'}")
+            raise context.failed(f"the exposure has failed; the last error of {name}: {error or 'none'}")
         if course.end is None:
-            raise asker.unknown(f"the exposure has not ended {self._common.download_s:g} s after its time")
+            raise context.unknown(f"the exposure has not ended {self._common.download_s:g} s after its time")
         if course.image is None:
             words = f"no image came of the exposure in {self._common.download_s:g} s: is {self._options.blob} its BLOB?"
-            raise asker.failed(words)
+            raise context.failed(words)
 
-    async def _check(self, image: Image, order: ExposureOrder, seconds: float, asker: Asker) -> None:
+    async def _check(self, image: Image, order: ExposureOrder, seconds: float, context: CommandContext) -> None:
         """Compare an image with what was ordered.
 
         Raises:
@@ -212,9 +212,9 @@ class IndiCamera:
         """
         expected = {"bias": "bias", "dark": "dark", "flat": "flat"}.get(order.flavour, "light")
         if image.flavour and not image.flavour.startswith(expected):
-            raise asker.unknown(f"the image is a {image.flavour!r}, and ordered was a {expected!r}")
+            raise context.unknown(f"the image is a {image.flavour!r}, and ordered was a {expected!r}")
         if image.lasted_s is not None and abs(image.lasted_s - seconds) > 0.01 * seconds + 0.01:
-            raise asker.unknown(f"the image was exposed for {image.lasted_s:g} s, and ordered were {seconds:g} s")
+            raise context.unknown(f"the image was exposed for {image.lasted_s:g} s, and ordered were {seconds:g} s")
         frame, binning = self._known("CCD_FRAME"), self._known("CCD_BINNING")
         if frame is None:
             return
@@ -222,14 +222,14 @@ class IndiCamera:
         columns, rows = frame.number("WIDTH"), frame.number("HEIGHT")
         if columns and rows and image.pixels.shape != (rows // (per_y or 1), columns // (per_x or 1)):
             seen = f"{image.pixels.shape[1]} x {image.pixels.shape[0]}"
-            raise asker.unknown(f"the image has {seen} pixels, and the camera is set to {columns:g} x {rows:g}")
+            raise context.unknown(f"the image has {seen} pixels, and the camera is set to {columns:g} x {rows:g}")
 
     def _known(self, name: str) -> Vector | None:
         return self._exposing.line.known(self._exposing.name, name)
 
     # ---- the image
 
-    async def image(self, mark: str, asker: Asker) -> tuple[NDArray[Any], list[Card]]:
+    async def image(self, mark: str, context: CommandContext) -> tuple[NDArray[Any], list[Card]]:
         """Return pixels and header cards of the exposure that was sent.
 
         Raises:
@@ -237,10 +237,10 @@ class IndiCamera:
         """
         image = self._image
         if image is None or image.mark != mark:
-            raise asker.failed("the image of this exposure is not here: it was sent to a process that has ended")
+            raise context.failed("the image of this exposure is not here: it was sent to a process that has ended")
         return image.pixels, image.cards()
 
-    async def abort(self, asker: Asker) -> None:
+    async def abort(self, context: CommandContext) -> None:
         """Stop an exposure, and return once the camera says that it does not expose.
 
         Raises:
@@ -248,51 +248,51 @@ class IndiCamera:
         """
         device, line = self._exposing, self._exposing.line
         self._image = None
-        await device.connect(asker)
+        await device.connect(context)
         before = line.serial
         stop = new_vector("switch", device.name, _ABORT, {"ABORT": "On"})
-        await line.tell(stop + get_properties(device.name, EXPOSURE), asker)
+        await line.tell(stop + get_properties(device.name, EXPOSURE), context)
 
         def rests() -> Vector | None:
             heard = line.known(device.name, EXPOSURE)
             return heard if heard is not None and heard.serial > before and heard.state in {"Idle", "Ok"} else None
 
-        if await line.until(rests, self._common.deadline_s, asker) is None:
+        if await line.until(rests, self._common.deadline_s, context) is None:
             heard = line.known(device.name, EXPOSURE)
-            raise asker.unknown(f"after an abort {EXPOSURE} is {'gone' if heard is None else heard.state}, not idle")
+            raise context.unknown(f"after an abort {EXPOSURE} is {'gone' if heard is None else heard.state}, not idle")
         self._image = None
 
     # ---- cooling
 
-    async def cool(self, to_c: float, asker: Asker) -> None:
+    async def cool(self, to_c: float, context: CommandContext) -> None:
         """Set the temperature of the detector. Return before it is reached.
 
         Raises:
             DeviceError: it can't be cooled, or does not answer.
         """
         device, line = self._asking, self._asking.line
-        await device.connect(asker)
-        await device.read(_TEMPERATURE, asker)
+        await device.connect(context)
+        await device.read(_TEMPERATURE, context)
         before = line.serial
         order = new_vector("number", device.name, _TEMPERATURE, {f"{_TEMPERATURE}_VALUE": f"{to_c:g}"})
-        await line.tell(order, asker)
+        await line.tell(order, context)
 
         def taken() -> Vector | None:
             heard = line.known(device.name, _TEMPERATURE)
             return heard if heard is not None and heard.serial > before else None
 
-        heard = await line.until(taken, self._common.deadline_s, asker)
+        heard = await line.until(taken, self._common.deadline_s, context)
         if heard is None or heard.state == "Alert":
-            raise asker.unknown(f"{device.name} does not take the temperature {to_c:g} C")
+            raise context.unknown(f"{device.name} does not take the temperature {to_c:g} C")
 
-    async def temperature(self, asker: Asker) -> float | None:
+    async def temperature(self, context: CommandContext) -> float | None:
         """Return the temperature of the detector, degrees Celsius, or None where it can't be read.
 
         Raises:
             DeviceError: no answer.
         """
-        await self._asking.connect(asker)
-        return (await self._asking.read(_TEMPERATURE, asker)).number(f"{_TEMPERATURE}_VALUE")
+        await self._asking.connect(context)
+        return (await self._asking.read(_TEMPERATURE, context)).number(f"{_TEMPERATURE}_VALUE")
 
     async def close(self) -> None:
         """Release the connections without stopping anything."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from safelight.devices.asker import Asker
 from safelight.devices.booked_cameras import BookedSpectrographs
+from safelight.devices.command_context import CommandContext
+from safelight.devices.concurrently import together
 from safelight.devices.indi.camera import IndiCamera
 from safelight.devices.indi.options import IndiSpectrographsOptions
 from safelight.devices.observatory.driver_options import read_options
 from safelight.devices.observatory.yaml_document import unknown, wrong
-from safelight.devices.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,14 +41,16 @@ class IndiSpectrographs(BookedSpectrographs):
     async def cool(self, set_point_c: float) -> None:
         """Set the temperature of every detector, degrees Celsius. Return before it is reached."""
         works = [
-            camera.cool(set_point_c, Asker(f"spectrographs.{name}", "cool")) for name, camera in self._indi.items()
+            camera.cool(set_point_c, CommandContext(f"spectrographs.{name}", "cool"))
+            for name, camera in self._indi.items()
         ]
         await together(*works)
 
     async def temperatures(self) -> Mapping[str, float | None]:
         """Read the temperature of each spectrograph's warmest detector, or None where one can't be read."""
         works = [
-            camera.temperature(Asker(f"spectrographs.{name}", "temperatures")) for name, camera in self._indi.items()
+            camera.temperature(CommandContext(f"spectrographs.{name}", "temperatures"))
+            for name, camera in self._indi.items()
         ]
         found = dict(zip(self._indi, await together(*works), strict=True))
         units = {unit: [found[camera] for camera in self._model.cameras_of(unit)] for unit in self.names}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from safelight.devices.asker import Asker, bounded
+from safelight.devices.command_context import CommandContext, bounded
 from safelight.devices.indi.device import IndiDevice, the_element
 from safelight.devices.indi.line import IndiLine
 
@@ -29,24 +29,24 @@ async def read_condition(wanted: IndiConditionModel, clock: Timekeeper, timeout_
         DeviceError: no answer, no such element, or a vector that can't be believed.
     """
     line = IndiLine(wanted.host, wanted.port, clock, timeout_s)
-    asker = Asker("condition", "read")
+    context = CommandContext("condition", "read")
     try:
-        async with bounded(clock, timeout_s, asker):
+        async with bounded(clock, timeout_s, context):
             device = IndiDevice(line, wanted.device, {})
-            await device.connect(asker)
-            vector = await device.read(wanted.property, asker)
-            return _value(vector, wanted, asker)
+            await device.connect(context)
+            vector = await device.read(wanted.property, context)
+            return _value(vector, wanted, context)
     finally:
         await line.close()
 
 
-def _value(vector: Vector, wanted: IndiConditionModel, asker: Asker) -> bool | float | str:
+def _value(vector: Vector, wanted: IndiConditionModel, context: CommandContext) -> bool | float | str:
     """Return the value of an element that can be believed.
 
     Raises:
         DeviceError: it can't.
     """
-    element = the_element(vector, wanted.element, asker)
+    element = the_element(vector, wanted.element, context)
     where = f"{vector.device} {vector.name}"
     text = vector.values[element]
     if vector.kind == "light":
@@ -54,16 +54,16 @@ def _value(vector: Vector, wanted: IndiConditionModel, asker: Asker) -> bool | f
         return text
     if vector.state in {"Busy", "Alert"}:
         # What moves shows its goal already.
-        raise asker.unknown(f"{where} is in state {vector.state}")
+        raise context.unknown(f"{where} is in state {vector.state}")
     if vector.state == "Idle" and not wanted.believe_idle:
-        raise asker.unknown(f"{where} is in state Idle: it has reported nothing since its driver was started")
+        raise context.unknown(f"{where} is in state Idle: it has reported nothing since its driver was started")
     if vector.kind == "switch":
         if vector.rule == "OneOfMany" and len(vector.on) != 1:
-            raise asker.unknown(f"{where} has {len(vector.on)} elements that are on, where one is expected")
+            raise context.unknown(f"{where} has {len(vector.on)} elements that are on, where one is expected")
         return text == "On"
     if vector.kind == "text":
         return text
     number = vector.number(element)
     if number is None or not isfinite(number):
-        raise asker.unknown(f"{where} {element} is {text!r}: no number")
+        raise context.unknown(f"{where} {element} is {text!r}: no number")
     return number

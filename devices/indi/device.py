@@ -9,7 +9,7 @@ from safelight.devices.indi.properties import Vector, get_properties, switch_val
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from safelight.devices.asker import Asker
+    from safelight.devices.command_context import CommandContext
 from safelight.devices.indi.line import IndiLine
 
 __all__ = ["IndiDevice", "the_element"]
@@ -17,7 +17,7 @@ __all__ = ["IndiDevice", "the_element"]
 _CONNECTION, _CONNECT, _DISCONNECT = "CONNECTION", "CONNECT", "DISCONNECT"
 
 
-def the_element(vector: Vector, wanted: str, asker: Asker) -> str:
+def the_element(vector: Vector, wanted: str, context: CommandContext) -> str:
     """Return the element of that name or `label:...`.
 
     Raises:
@@ -26,7 +26,7 @@ def the_element(vector: Vector, wanted: str, asker: Asker) -> str:
     element = vector.element(wanted)
     if element is None:
         has = ", ".join(vector.values) or "none"
-        raise asker.failed(f"{vector.device} {vector.name} has not exactly one element {wanted}; its elements: {has}")
+        raise context.failed(f"{vector.device} {vector.name} has not exactly one element {wanted}; its elements: {has}")
     return element
 
 
@@ -43,57 +43,57 @@ class IndiDevice:
         self.line, self.name = line, name
         self._settings = settings
 
-    async def is_connected(self, asker: Asker) -> bool:
+    async def is_connected(self, context: CommandContext) -> bool:
         """Whether the driver says that it is connected to its hardware. A driver that is not repeats old memory."""
-        return (await self.line.read(self.name, _CONNECTION, asker)).on == (_CONNECT,)
+        return (await self.line.read(self.name, _CONNECTION, context)).on == (_CONNECT,)
 
-    async def connect(self, asker: Asker) -> None:
+    async def connect(self, context: CommandContext) -> None:
         """Connect it where it is not connected.
 
         Raises:
             DeviceError: it can't be connected.
         """
-        connection = await self.line.read(self.name, _CONNECTION, asker)
+        connection = await self.line.read(self.name, _CONNECTION, context)
         if connection.on == (_CONNECT,):
             return
         for name, values in self._settings.items():
-            vector = await self.line.read(self.name, name, asker)
-            await self.line.write(vector, values, asker, lambda _heard: True)
-        await self._turn(connection, _CONNECT, asker)
+            vector = await self.line.read(self.name, name, context)
+            await self.line.write(vector, values, context, lambda _heard: True)
+        await self._turn(connection, _CONNECT, context)
 
-    async def reconnect(self, asker: Asker) -> None:
+    async def reconnect(self, context: CommandContext) -> None:
         """Disconnect and connect it: some drivers reset their hardware then, and all forget what they believe."""
-        connection = await self.line.read(self.name, _CONNECTION, asker)
-        await self._turn(connection, _DISCONNECT, asker)
-        await self.connect(asker)
+        connection = await self.line.read(self.name, _CONNECTION, context)
+        await self._turn(connection, _DISCONNECT, context)
+        await self.connect(context)
 
-    async def read(self, name: str, asker: Asker) -> Vector:
+    async def read(self, name: str, context: CommandContext) -> Vector:
         """Return a vector as the driver defines it now."""
-        return await self.line.read(self.name, name, asker)
+        return await self.line.read(self.name, name, context)
 
-    async def learn(self, name: str, asker: Asker) -> Vector:
+    async def learn(self, name: str, context: CommandContext) -> Vector:
         """Ask for all vectors, and return one that it must have. The others are known to the line then.
 
         Raises:
             DeviceError: it has no such vector, or does not answer.
         """
-        await self.line.tell(get_properties(self.name), asker)
-        vector = await self.read(name, asker)
+        await self.line.tell(get_properties(self.name), context)
+        vector = await self.read(name, context)
         # A driver answers in order: with this answer it has said everything.
-        await self.read(_CONNECTION, asker)
+        await self.read(_CONNECTION, context)
         return self.line.known(self.name, name) or vector
 
-    async def set(self, name: str, values: Mapping[str, str | int | float], asker: Asker) -> None:
+    async def set(self, name: str, values: Mapping[str, str | int | float], context: CommandContext) -> None:
         """Write elements of a vector unless they are so already, and read them back.
 
         Raises:
             DeviceError: it has no such vector or element, or does not take the values.
         """
-        vector = await self.read(name, asker)
+        vector = await self.read(name, context)
         missing = [element for element in values if element not in vector.values]
         if missing:
             has = ", ".join(vector.values) or "none"
-            raise asker.failed(f"{self.name} {name} has no element {missing[0]}; its elements: {has}")
+            raise context.failed(f"{self.name} {name} has no element {missing[0]}; its elements: {has}")
         if _holds(vector, values):
             return
         written: Mapping[str, object] = values
@@ -103,11 +103,11 @@ class IndiDevice:
                 [element for element, value in values.items() if value == "On"],
                 [element for element, value in values.items() if value == "Off"],
             )
-        await self.line.write(vector, written, asker, lambda heard: _holds(heard, values))
+        await self.line.write(vector, written, context, lambda heard: _holds(heard, values))
 
-    async def _turn(self, connection: Vector, element: str, asker: Asker) -> None:
+    async def _turn(self, connection: Vector, element: str, context: CommandContext) -> None:
         values = switch_values(connection, [element])
-        await self.line.write(connection, values, asker, lambda heard: heard.on == (element,))
+        await self.line.write(connection, values, context, lambda heard: heard.on == (element,))
 
 
 def _holds(vector: Vector, values: Mapping[str, str | int | float]) -> bool:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from safelight.devices.asker import Asker
+from safelight.devices.command_context import CommandContext
 from safelight.devices.errors import DeviceError
 from safelight.devices.indi.device import IndiDevice
 from safelight.devices.indi.line import IndiLine
@@ -55,34 +55,34 @@ async def inventory(host: str, port: int, clock: Timekeeper, deadline_s: float =
     Raises:
         DeviceError: no INDI server answers there, or it has no device.
     """
-    line, asker = IndiLine(host, port, clock, deadline_s), Asker(f"indi {host}:{port}", "init")
+    line, context = IndiLine(host, port, clock, deadline_s), CommandContext(f"indi {host}:{port}", "init")
     try:
-        names = sorted({vector.device for vector in await _everything(line, "", clock, asker)})
+        names = sorted({vector.device for vector in await _everything(line, "", clock, context)})
         if not names:
-            raise asker.failed("the server says of no device; is it an INDI server, and are drivers started?")
-        return tuple([await _described(line, name, clock, asker) for name in names])
+            raise context.failed("the server says of no device; is it an INDI server, and are drivers started?")
+        return tuple([await _described(line, name, clock, context) for name in names])
     finally:
         await line.close()
 
 
-async def _described(line: IndiLine, name: str, clock: Timekeeper, asker: Asker) -> FoundIndiDevice:
+async def _described(line: IndiLine, name: str, clock: Timekeeper, context: CommandContext) -> FoundIndiDevice:
     trouble = ""
     if line.known(name, "CONNECTION") is not None:
         try:
-            await IndiDevice(line, name, {}).connect(asker)
+            await IndiDevice(line, name, {}).connect(context)
         except DeviceError as error:
             trouble = str(error)
-    vectors = await _everything(line, name, clock, asker)
+    vectors = await _everything(line, name, clock, context)
     return FoundIndiDevice(name, {vector.name: vector for vector in vectors if vector.device == name}, trouble)
 
 
-async def _everything(line: IndiLine, device: str, clock: Timekeeper, asker: Asker) -> tuple[Vector, ...]:
+async def _everything(line: IndiLine, device: str, clock: Timekeeper, context: CommandContext) -> tuple[Vector, ...]:
     """Return all vectors once the server has fallen silent."""
-    await line.tell(get_properties(device), asker)
+    await line.tell(get_properties(device), context)
     if line.known(device, "CONNECTION") is not None:
         with suppress(DeviceError):
             # A driver answers in order: with this answer it has said everything that it has now.
-            await line.read(device, "CONNECTION", asker)
+            await line.read(device, "CONNECTION", context)
     end = clock.now() + _LONGEST_S
     while clock.now() < end:
         before = line.serial

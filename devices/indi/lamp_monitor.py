@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from safelight.devices.asker import Asker
+from safelight.devices.command_context import CommandContext
 from safelight.devices.indi.device import IndiDevice, the_element
 from safelight.devices.indi.line import IndiLine
 from safelight.devices.indi.options import IndiMonitorOptions
@@ -39,7 +39,7 @@ class IndiLampMonitor:
         Raises:
             DeviceError: no answer, no such element, or no number.
         """
-        asking, chosen = Asker("lamp_monitor", "read"), self._options
+        asking, chosen = CommandContext("lamp_monitor", "read"), self._options
         await self._device.connect(asking)
         vector = await self._device.read(chosen.property, asking)
         element = the_element(vector, chosen.element, asking)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from safelight.devices.asker import Asker
+from safelight.devices.command_context import CommandContext
+from safelight.devices.concurrently import each_of, side_by_side, those_that_answer
 from safelight.devices.indi.device import IndiDevice, the_element
 from safelight.devices.indi.line import IndiLine
 from safelight.devices.indi.options import IndiLampOptions, IndiLampsOptions
@@ -14,7 +15,6 @@ from safelight.devices.lamp_drivers import demand_known, no_such_lamp, options_p
 from safelight.devices.observatory.driver_options import read_options
 from safelight.devices.observatory.yaml_document import wrong
 from safelight.devices.outlets import folded
-from safelight.devices.together import each_of, side_by_side, those_that_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,26 +64,26 @@ class IndiLamps:
 
     async def on(self, lamp: str) -> None:
         """Switch one lamp on."""
-        one, asker = self._of(lamp, "on")
+        one, context = self._of(lamp, "on")
         device = self._devices[self._line][one.device]
         # What is not meant is sent as read: no other client may change the vector in between.
         async with self._changing.setdefault((one.device, one.property), asyncio.Lock()):
-            await device.connect(asker)
-            vector = await device.read(one.property, asker)
-            element = the_element(vector, one.is_on, asker)
-            await self._write(vector, [element], [], asker, self._line)
+            await device.connect(context)
+            vector = await device.read(one.property, context)
+            element = the_element(vector, one.is_on, context)
+            await self._write(vector, [element], [], context, self._line)
 
     async def off(self, lamp: str) -> None:
         """Switch one lamp off, by the way that the document names where the driver would swallow an equal command."""
-        one, asker = self._of(lamp, "off")
-        await self._darken([one], asker)
+        one, context = self._of(lamp, "off")
+        await self._darken([one], context)
 
     async def all_off(self) -> None:
         """Switch all lamps off: one command for each vector, all at once. What fails in one does not hinder others."""
         groups: dict[tuple[str, str, str | None], list[IndiLampOptions]] = {}
         for one in self._lamps.values():
             groups.setdefault((one.device, one.property, one.is_off), []).append(one)
-        await each_of([self._darken(group, Asker(self._family, "all_off")) for group in groups.values()])
+        await each_of([self._darken(group, CommandContext(self._family, "all_off")) for group in groups.values()])
 
     async def status(self) -> Mapping[str, LampState]:
         """Read every lamp. One whose device is not connected, or reports an error since, is `unknown`.
@@ -104,39 +104,41 @@ class IndiLamps:
 
     # ---- inside
 
-    async def _darken(self, group: list[IndiLampOptions], asker: Asker) -> None:
+    async def _darken(self, group: list[IndiLampOptions], context: CommandContext) -> None:
         """Switch lamps of one vector off."""
         first = group[0]
         device = self._devices[self._urgent][first.device]
         # Both questions at once: an off has no time to lose.
         async with side_by_side() as tasks:
-            reading = tasks.create_task(device.read(first.property, asker))
-            tasks.create_task(device.connect(asker))
+            reading = tasks.create_task(device.read(first.property, context))
+            tasks.create_task(device.connect(context))
         vector = reading.result()
-        lit = [the_element(vector, one.is_on, asker) for one in group]
+        lit = [the_element(vector, one.is_on, context) for one in group]
         if first.force_off != "none" and all(lamp_in(vector, one) == "off" for one in group):
             if first.force_off == "reconnect":
-                await device.reconnect(asker)
-                vector = await device.read(first.property, asker)
+                await device.reconnect(context)
+                vector = await device.read(first.property, context)
             else:
-                vector = await self._write(vector, lit, [], asker, self._urgent)
-        on = [] if first.is_off is None else [the_element(vector, first.is_off, asker)]
-        await self._write(vector, on, lit, asker, self._urgent)
+                vector = await self._write(vector, lit, [], context, self._urgent)
+        on = [] if first.is_off is None else [the_element(vector, first.is_off, context)]
+        await self._write(vector, on, lit, context, self._urgent)
 
-    async def _write(self, vector: Vector, on: list[str], off: list[str], asker: Asker, line: IndiLine) -> Vector:
+    async def _write(
+        self, vector: Vector, on: list[str], off: list[str], context: CommandContext, line: IndiLine
+    ) -> Vector:
         values = switch_values(vector, on, off)
 
         def done(heard: Vector) -> bool:
             return set(on) <= set(heard.on) and not set(off) & set(heard.on)
 
-        return await line.write(vector, values, asker, done)
+        return await line.write(vector, values, context, done)
 
     async def _read_device(self, name: str) -> dict[str, LampState]:
-        device, asker = self._devices[self._line][name], Asker(self._family, "status")
+        device, context = self._devices[self._line][name], CommandContext(self._family, "status")
         lamps = {lamp: one for lamp, one in self._lamps.items() if one.device == name}
-        if not await device.is_connected(asker):
+        if not await device.is_connected(context):
             return dict.fromkeys(lamps, "unknown")
-        vectors = {each: await device.read(each, asker) for each in {one.property for one in lamps.values()}}
+        vectors = {each: await device.read(each, context) for each in {one.property for one in lamps.values()}}
         found: dict[str, LampState] = {}
         for lamp, one in lamps.items():
             vector = vectors[one.property]
@@ -146,11 +148,11 @@ class IndiLamps:
             found[lamp] = believed(vector, one, trouble=trouble)
         return found
 
-    def _of(self, lamp: str, verb: str) -> tuple[IndiLampOptions, Asker]:
-        asker = Asker(f"{self._family}.{lamp}", verb)
+    def _of(self, lamp: str, verb: str) -> tuple[IndiLampOptions, CommandContext]:
+        context = CommandContext(f"{self._family}.{lamp}", verb)
         if lamp not in self._lamps:
             raise no_such_lamp(lamp, self._names, self._family, verb)
-        return self._lamps[lamp], asker
+        return self._lamps[lamp], context
 
 
 def lamp_in(vector: Vector, lamp: IndiLampOptions) -> LampState:

@@ -32,7 +32,7 @@ from safelight.devices.unreachable import why_unreachable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-    from safelight.devices.asker import Asker
+    from safelight.devices.command_context import CommandContext
     from safelight.devices.protocols import Timekeeper
 
 __all__ = ["IndiLine"]
@@ -95,53 +95,53 @@ class IndiLine:
 
     # ---- asking
 
-    async def read(self, device: str, name: str, asker: Asker) -> Vector:
+    async def read(self, device: str, name: str, context: CommandContext) -> Vector:
         """Ask for a vector, and return it as it is defined then.
 
         Raises:
             DeviceError: no server, or no answer: neither device nor vector may be there, and INDI says nothing of that.
         """
-        async with self._asked(asker, f"of {device} {name}"):
-            await self._open(asker)
+        async with self._asked(context, f"of {device} {name}"):
+            await self._open(context)
             before = self._serial
             # A label says nothing to a server: everything of the device is asked for.
             named = "" if name.startswith("label:") else name
-            await self._write(self._heed(device) + get_properties(device, named), asker)
-            return await self._heard(device, name, lambda vector: vector.serial > before, asker)
+            await self._write(self._heed(device) + get_properties(device, named), context)
+            return await self._heard(device, name, lambda vector: vector.serial > before, context)
 
     async def write(
-        self, vector: Vector, values: Mapping[str, object], asker: Asker, done: Callable[[Vector], bool]
+        self, vector: Vector, values: Mapping[str, object], context: CommandContext, done: Callable[[Vector], bool]
     ) -> Vector:
         """Write elements, ask for the vector, and wait until what is heard of it is as wanted.
 
         Raises:
             DeviceError: the device reports an error, or is not as wanted in time.
         """
-        async with self._asked(asker, f"of {vector.device} {vector.name}"):
-            await self._open(asker)
+        async with self._asked(context, f"of {vector.device} {vector.name}"):
+            await self._open(context)
             before = self._serial
             command = new_vector(vector.kind, vector.device, vector.name, values)
-            await self._write(self._heed(vector.device) + command + get_properties(vector.device, vector.name), asker)
+            await self._write(self._heed(vector.device) + command + get_properties(vector.device, vector.name), context)
 
             def ended(heard: Vector) -> bool:
                 error = self.error_of(vector.device, before)
                 if error is not None:
-                    raise asker.unknown(f"{vector.device} reports: {error}")
+                    raise context.unknown(f"{vector.device} reports: {error}")
                 if heard.serial > before and heard.state == "Alert":
-                    raise asker.unknown(f"{vector.device} {vector.name} is in state Alert")
+                    raise context.unknown(f"{vector.device} {vector.name} is in state Alert")
                 return heard.serial > before and heard.state != "Busy" and done(heard)
 
-            return await self._heard(vector.device, vector.name, ended, asker)
+            return await self._heard(vector.device, vector.name, ended, context)
 
-    async def tell(self, text: str, asker: Asker) -> None:
+    async def tell(self, text: str, context: CommandContext) -> None:
         """Send something that has no answer of its own.
 
         Raises:
             DeviceError: no server, or the connection is lost.
         """
-        async with self._asked(asker, "when it is written to"):
-            await self._open(asker)
-            await self._write(text, asker)
+        async with self._asked(context, "when it is written to"):
+            await self._open(context)
+            await self._write(text, context)
 
     @contextmanager
     def heard_of(self, device: str, hear: Callable[[Vector | Blob | None], None]) -> Iterator[None]:
@@ -153,13 +153,13 @@ class IndiLine:
         finally:
             self._listeners.remove(entry)
 
-    async def until(self, met: Callable[[], T | None], seconds: float, asker: Asker) -> T | None:
+    async def until(self, met: Callable[[], T | None], seconds: float, context: CommandContext) -> T | None:
         """Wait until something is so, asked anew after all that is heard. The connection stays open.
 
         Args:
             met: returns what is waited for, or None as long as it isn't so.
             seconds: how long to wait, s; None is returned afterwards.
-            asker: for errors.
+            context: for errors.
 
         Raises:
             DeviceDisconnected: the connection was lost meanwhile.
@@ -172,7 +172,7 @@ class IndiLine:
                     if found is not None:
                         return found
                     if reading is None or reading.done():
-                        raise asker.lost(f"the connection to {self.where} was lost")
+                        raise context.lost(f"the connection to {self.where} was lost")
                     await news.wait()
         except TimeoutError:
             return None
@@ -199,7 +199,7 @@ class IndiLine:
         return get_properties(device)
 
     @asynccontextmanager
-    async def _asked(self, asker: Asker, what: str) -> AsyncIterator[None]:
+    async def _asked(self, context: CommandContext, what: str) -> AsyncIterator[None]:
         """Bound a question in time. Without an answer the connection is closed.
 
         Raises:
@@ -211,9 +211,9 @@ class IndiLine:
         except TimeoutError:
             await self.close()
             words = f"{self.where} says nothing {what} in {self.deadline_s:g} s; is there such a device and property?"
-            raise asker.unknown(words) from None
+            raise context.unknown(words) from None
 
-    async def _open(self, asker: Asker) -> None:
+    async def _open(self, context: CommandContext) -> None:
         async with self._opening:
             if self._writer is not None and self._reading is not None and not self._reading.done():
                 return
@@ -221,19 +221,19 @@ class IndiLine:
             try:
                 reader, self._writer = await asyncio.open_connection(self._host, self._port)
             except OSError as error:
-                raise asker.failed(f"no INDI server answers at {self.where}: {why_unreachable(error)}") from error
+                raise context.failed(f"no INDI server answers at {self.where}: {why_unreachable(error)}") from error
             self._reading = asyncio.get_running_loop().create_task(self._listen(reader))
 
-    async def _write(self, text: str, asker: Asker) -> None:
+    async def _write(self, text: str, context: CommandContext) -> None:
         if self._writer is None:
-            raise asker.lost(f"the connection to {self.where} was lost")
+            raise context.lost(f"the connection to {self.where} was lost")
         self._writer.write(text.encode())
         try:
             await self._writer.drain()
         except OSError as error:
-            raise asker.lost(f"the connection to {self.where} was lost: {error}") from error
+            raise context.lost(f"the connection to {self.where} was lost: {error}") from error
 
-    async def _heard(self, device: str, name: str, met: Callable[[Vector], bool], asker: Asker) -> Vector:
+    async def _heard(self, device: str, name: str, met: Callable[[Vector], bool], context: CommandContext) -> Vector:
         """Wait until what was heard of a vector is as wanted.
 
         Raises:
@@ -245,7 +245,7 @@ class IndiLine:
             if vector is not None and met(vector):
                 return vector
             if reading is None or reading.done():
-                raise asker.lost(f"the connection to {self.where} was lost")
+                raise context.lost(f"the connection to {self.where} was lost")
             await news.wait()
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:

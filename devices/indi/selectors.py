@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from safelight.devices.asker import Asker
+from safelight.devices.command_context import CommandContext
+from safelight.devices.concurrently import each_of, those_that_answer, together
 from safelight.devices.indi.device import IndiDevice
 from safelight.devices.indi.line import IndiLine
 from safelight.devices.indi.options import IndiSelectorsOptions
@@ -13,7 +14,6 @@ from safelight.devices.observatory.driver_options import read_options
 from safelight.devices.observatory.yaml_document import unknown, wrong
 from safelight.devices.protocols import SelectorStatus
 from safelight.devices.targets import demand_positions
-from safelight.devices.together import each_of, those_that_answer, together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +63,10 @@ class IndiSelectors:
         """Move each named selector. Return when all report that they have arrived."""
         demand_positions(targets, self._units)
         await together(
-            *(self._move(name, position, Asker(f"selectors.{name}", "move")) for name, position in targets.items())
+            *(
+                self._move(name, position, CommandContext(f"selectors.{name}", "move"))
+                for name, position in targets.items()
+            )
         )
 
     async def status(self) -> Mapping[str, SelectorStatus]:
@@ -82,7 +85,7 @@ class IndiSelectors:
         Raises:
             DeviceError: one can't be read, or still moves at the deadline.
         """
-        await each_of([self._rest(name, Asker(f"selectors.{name}", "stop")) for name in self.names])
+        await each_of([self._rest(name, CommandContext(f"selectors.{name}", "stop")) for name in self.names])
 
     async def close(self) -> None:
         """Release the connections without moving anything."""
@@ -91,19 +94,19 @@ class IndiSelectors:
 
     # ---- inside
 
-    async def _move(self, name: str, position: str, asker: Asker) -> None:
+    async def _move(self, name: str, position: str, context: CommandContext) -> None:
         one, model = self._chosen[name], self._units[name]
         device = self._device(self._moving, one)
-        await device.connect(asker)
-        vector = await device.read(one.property, asker)
+        await device.connect(context)
+        vector = await device.read(one.property, context)
         here = _place(vector, model)
         # A driver that has just begun believes that it is somewhere, and swallows an equal command.
         if one.force == "other-first" and vector.state != "Ok" and here == position:
             other = next(each for each in model.names if each != position)
-            vector = await self._order(vector, other, name, asker)
-        await self._order(vector, position, name, asker)
+            vector = await self._order(vector, other, name, context)
+        await self._order(vector, position, name, context)
 
-    async def _order(self, vector: Vector, position: str, name: str, asker: Asker) -> Vector:
+    async def _order(self, vector: Vector, position: str, name: str, context: CommandContext) -> Vector:
         """Order a position, and return when it is reached.
 
         Raises:
@@ -117,53 +120,53 @@ class IndiSelectors:
             element = vector.element(str(value))
             if element is None:
                 has = ", ".join(vector.values) or "none"
-                raise asker.failed(f"{vector.device} {vector.name} has no element {value}; its elements: {has}")
+                raise context.failed(f"{vector.device} {vector.name} has no element {value}; its elements: {has}")
             values = dict(switch_values(vector, [element]))
         before = line.serial
         order = new_vector(vector.kind, vector.device, vector.name, values)
-        await line.tell(order + get_properties(vector.device, vector.name), asker)
+        await line.tell(order + get_properties(vector.device, vector.name), context)
 
         def ended() -> Vector | None:
             heard = line.known(vector.device, vector.name)
             if heard is None:
-                raise asker.unknown(f"the driver of {vector.device} has ended during the move")
+                raise context.unknown(f"the driver of {vector.device} has ended during the move")
             error = line.error_of(vector.device, before)
             if heard.serial > before and heard.state == "Alert":
-                raise asker.unknown(f"{vector.device} {vector.name} is in state Alert: {error or 'it says no more'}")
+                raise context.unknown(f"{vector.device} {vector.name} is in state Alert: {error or 'it says no more'}")
             arrived = heard.serial > before and heard.state == "Ok" and _place(heard, model) == position
             return heard if arrived else None
 
         # A driver that only repeats its last state has not received the order.
         begun = await line.until(
-            lambda: ended() or _busy(line.known(vector.device, vector.name)), self._deadline_s, asker
+            lambda: ended() or _busy(line.known(vector.device, vector.name)), self._deadline_s, context
         )
         if begun is None:
-            raise asker.unknown(f"{vector.device} {vector.name} does not move to {position}")
-        arrived = await line.until(ended, _FOREVER_S, asker)
+            raise context.unknown(f"{vector.device} {vector.name} does not move to {position}")
+        arrived = await line.until(ended, _FOREVER_S, context)
         if arrived is None:
-            raise asker.unknown(f"{vector.device} {vector.name} has not arrived at {position}")
+            raise context.unknown(f"{vector.device} {vector.name} has not arrived at {position}")
         return arrived
 
     async def _read(self, name: str) -> SelectorStatus:
-        one, asker = self._chosen[name], Asker(f"selectors.{name}", "status")
+        one, context = self._chosen[name], CommandContext(f"selectors.{name}", "status")
         device = self._device(self._asking, one)
-        if not await device.is_connected(asker):
+        if not await device.is_connected(context):
             return SelectorStatus(None, moving=False)
-        return position_in(await device.read(one.property, asker), self._units[name], one)
+        return position_in(await device.read(one.property, context), self._units[name], one)
 
-    async def _rest(self, name: str, asker: Asker) -> None:
+    async def _rest(self, name: str, context: CommandContext) -> None:
         one = self._chosen[name]
         device = self._device(self._moving, one)
-        if not await device.is_connected(asker):
-            raise asker.unknown(f"{one.device} is not connected: whether it moves can't be read")
-        await device.read(one.property, asker)
+        if not await device.is_connected(context):
+            raise context.unknown(f"{one.device} is not connected: whether it moves can't be read")
+        await device.read(one.property, context)
 
         def rests() -> bool | None:
             heard = self._moving.known(one.device, one.property)
             return True if heard is not None and heard.state != "Busy" else None
 
-        if await self._moving.until(rests, self._deadline_s, asker) is None:
-            raise asker.unknown(f"{one.device} {one.property} still moves after {self._deadline_s:g} s")
+        if await self._moving.until(rests, self._deadline_s, context) is None:
+            raise context.unknown(f"{one.device} {one.property} still moves after {self._deadline_s:g} s")
 
     def _device(self, line: IndiLine, one: IndiSelectorOptions) -> IndiDevice:
         return IndiDevice(line, one.device, self._settings.get(one.device, {}))

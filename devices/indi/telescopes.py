@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from safelight.devices.asker import Asker
+from safelight.devices.command_context import CommandContext
+from safelight.devices.concurrently import each_of, together
 from safelight.devices.indi.device import IndiDevice
 from safelight.devices.indi.horizon import Equatorial, GeographicPlace, equatorial_of, horizontal_of
 from safelight.devices.indi.line import IndiLine
@@ -13,7 +14,6 @@ from safelight.devices.indi.properties import get_properties, new_vector
 from safelight.devices.observatory.driver_options import read_options
 from safelight.devices.protocols import TelescopeStatus
 from safelight.devices.targets import demand_telescopes
-from safelight.devices.together import each_of, together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,23 +75,23 @@ class IndiTelescopes:
     # ---- inside
 
     async def _slew(self, name: str, to: AltAz) -> None:
-        device, asker = self._device(self._moving, name), Asker(f"telescopes.{name}", "goto")
-        await device.connect(asker)
-        coordinates = await device.learn(_COORDINATES, asker)
+        device, context = self._device(self._moving, name), CommandContext(f"telescopes.{name}", "goto")
+        await device.connect(context)
+        coordinates = await device.learn(_COORDINATES, context)
         known = {each: device.line.known(device.name, each) for each in (_PARK, _ON_SET, _TRACKING)}
-        site = await self._site(name, device, asker)
+        site = await self._site(name, device, context)
         park, on_set = known[_PARK], known[_ON_SET]
         if park is not None and park.on == ("PARK",):
-            await device.set(_PARK, {"UNPARK": "On"}, asker)
+            await device.set(_PARK, {"UNPARK": "On"}, context)
         if on_set is not None:
             # Who only slews does not track afterwards.
-            await device.set(_ON_SET, {"SLEW" if "SLEW" in on_set.values else "TRACK": "On"}, asker)
+            await device.set(_ON_SET, {"SLEW" if "SLEW" in on_set.values else "TRACK": "On"}, context)
         goal = equatorial_of(to, site, self._clock.utc())
-        await self._go(coordinates, goal, asker)
+        await self._go(coordinates, goal, context)
         if known[_TRACKING] is not None:
-            await device.set(_TRACKING, {"TRACK_OFF": "On"}, asker)
+            await device.set(_TRACKING, {"TRACK_OFF": "On"}, context)
 
-    async def _go(self, coordinates: Vector, goal: Equatorial, asker: Asker) -> None:
+    async def _go(self, coordinates: Vector, goal: Equatorial, context: CommandContext) -> None:
         """Order coordinates, and return when the mount slews no more.
 
         Raises:
@@ -100,17 +100,17 @@ class IndiTelescopes:
         line, device, name = self._moving, coordinates.device, coordinates.name
         before, begun = line.serial, False
         values = {"RA": f"{goal.ra_h:.9f}", "DEC": f"{goal.dec_deg:.9f}"}
-        await line.tell(new_vector("number", device, name, values) + get_properties(device, name), asker)
+        await line.tell(new_vector("number", device, name, values) + get_properties(device, name), context)
 
         def heard() -> str | None:
             vector = line.known(device, name)
             if vector is None:
-                raise asker.unknown(f"the driver of {device} has ended during the slew")
+                raise context.unknown(f"the driver of {device} has ended during the slew")
             if vector.serial <= before:
                 return None
             if vector.state == "Alert":
                 error = line.error_of(device, before)
-                raise asker.unknown(f"{device} {name} is in state Alert: {error or 'it says no more'}")
+                raise context.unknown(f"{device} {name} is in state Alert: {error or 'it says no more'}")
             return vector.state
 
         def begins() -> bool | None:
@@ -119,11 +119,11 @@ class IndiTelescopes:
         def arrives() -> bool | None:
             return True if heard() in {"Ok", "Idle"} else None
 
-        begun = bool(await line.until(begins, self._deadline_s, asker))
+        begun = bool(await line.until(begins, self._deadline_s, context))
         if not begun and not self._near(goal, line.known(device, name)):
-            raise asker.unknown(f"{device} does not slew: {self._deadline_s:g} s after the order it stands elsewhere")
-        if await line.until(arrives, _FOREVER_S, asker) is None:
-            raise asker.unknown(f"{device} has not arrived")
+            raise context.unknown(f"{device} does not slew: {self._deadline_s:g} s after the order it stands elsewhere")
+        if await line.until(arrives, _FOREVER_S, context) is None:
+            raise context.unknown(f"{device} has not arrived")
 
     @staticmethod
     def _near(goal: Equatorial, vector: Vector | None) -> bool:
@@ -136,18 +136,18 @@ class IndiTelescopes:
         return min(turn_h, 24.0 - turn_h) * 15.0 < 0.5 and abs(dec_deg - goal.dec_deg) < 0.5  # noqa: PLR2004
 
     async def _where(self, name: str) -> TelescopeStatus:
-        device, asker = self._device(self._asking, name), Asker(f"telescopes.{name}", "status")
-        if not await device.is_connected(asker):
+        device, context = self._device(self._asking, name), CommandContext(f"telescopes.{name}", "status")
+        if not await device.is_connected(context):
             return TelescopeStatus(None, slewing=False)
-        vector = await device.read(_COORDINATES, asker)
+        vector = await device.read(_COORDINATES, context)
         ra_h, dec_deg = vector.number("RA"), vector.number("DEC")
         if ra_h is None or dec_deg is None or vector.state == "Alert":
             return TelescopeStatus(None, slewing=False)
-        site = await self._site(name, device, asker)
+        site = await self._site(name, device, context)
         where = horizontal_of(Equatorial(ra_h, dec_deg), site, self._clock.utc())
         return TelescopeStatus(where, slewing=vector.state == "Busy")
 
-    async def _site(self, name: str, device: IndiDevice, asker: Asker) -> GeographicPlace:
+    async def _site(self, name: str, device: IndiDevice, context: CommandContext) -> GeographicPlace:
         """Return the place of the telescope: as the document says, else as the mount says.
 
         Raises:
@@ -156,31 +156,35 @@ class IndiTelescopes:
         unit = self._units[name]
         if unit.lat_deg is not None and unit.lon_deg is not None:
             return GeographicPlace(unit.lat_deg, unit.lon_deg)
-        vector = await device.read("GEOGRAPHIC_COORD", asker)
+        vector = await device.read("GEOGRAPHIC_COORD", context)
         lat_deg, lon_deg = vector.number("LAT"), vector.number("LONG")
         if not lat_deg and not lon_deg:
-            raise asker.failed(
+            raise context.failed(
                 f"{device.name} does not know where it stands: give `lat_deg` and `lon_deg` in the document"
             )
         return GeographicPlace(lat_deg or 0.0, lon_deg or 0.0)
 
     async def _stop(self, name: str) -> None:
-        device, line, asker = self._device(self._moving, name), self._moving, Asker(f"telescopes.{name}", "stop")
-        await device.connect(asker)
+        device, line, context = (
+            self._device(self._moving, name),
+            self._moving,
+            CommandContext(f"telescopes.{name}", "stop"),
+        )
+        await device.connect(context)
         before = line.serial
         abort = new_vector("switch", device.name, _ABORT, {"ABORT": "On"})
-        await line.tell(abort + get_properties(device.name, _COORDINATES), asker)
+        await line.tell(abort + get_properties(device.name, _COORDINATES), context)
 
         def stands() -> bool | None:
             vector = line.known(device.name, _COORDINATES)
             if vector is None or vector.serial <= before:
                 return None
             if vector.state == "Alert":
-                raise asker.unknown(f"{device.name} {_COORDINATES} is in state Alert after an abort")
+                raise context.unknown(f"{device.name} {_COORDINATES} is in state Alert after an abort")
             return True if vector.state != "Busy" else None
 
-        if await line.until(stands, self._deadline_s, asker) is None:
-            raise asker.unknown(f"{device.name} still slews {self._deadline_s:g} s after an abort")
+        if await line.until(stands, self._deadline_s, context) is None:
+            raise context.unknown(f"{device.name} still slews {self._deadline_s:g} s after an abort")
 
     def _device(self, line: IndiLine, name: str) -> IndiDevice:
         device = self._units[name].device

@@ -2,7 +2,7 @@
 
 import sys
 
-from safelight.engine.guard.pair import main
+from safelight.engine.guard.fork_pair import main
 
 if __name__ == "__main__":
     main(sys.argv[1:])

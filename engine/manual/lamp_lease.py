@@ -10,8 +10,8 @@ from typing import Any
 from safelight.devices.simulated.faults import Fault
 from safelight.engine.clock import Clock, ScaledClock, VirtualClock, wall_utc
 from safelight.engine.errors import RunRefused
-from safelight.engine.guard.client import GuardClient
 from safelight.engine.guard.messages import GuardConfig
+from safelight.engine.guard.runner_side import GuardClient
 from safelight.engine.home import default_home
 from safelight.engine.manual.bench import ManualBench, known
 from safelight.engine.manual.interlock import record_manual_switching, wait_for_guards

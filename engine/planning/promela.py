@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from safelight.devices.observatory.source_shutters import Shields
-from safelight.engine.planning.configurations import INTERRUPTIONS
+from safelight.engine.planning.statechart_rules import INTERRUPTIONS
 from safelight.states import (
     AS_FOUND,
     ENDINGS,

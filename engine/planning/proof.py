@@ -30,8 +30,8 @@ from dataclasses import dataclass
 from safelight.devices.observatory.source_shutters import Shields
 from safelight.engine.errors import ProofError
 from safelight.engine.gc_tuning import no_garbage_collection
-from safelight.engine.planning.configurations import INTERRUPTIONS, Configuration, Configurations
 from safelight.engine.planning.proof_structure import check_structure
+from safelight.engine.planning.statechart_rules import INTERRUPTIONS, Configuration, Configurations
 from safelight.states import (
     AS_FOUND,
     Adopt,

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from safelight.engine.errors import ProofError
-from safelight.engine.planning.configurations import INTERRUPTIONS
+from safelight.engine.planning.statechart_rules import INTERRUPTIONS
 from safelight.states import ENDINGS, Adopt, Event, Expose, Readout, Ready, Restore, Shape, StateGraph
 from safelight.states.graph import SAFING
 

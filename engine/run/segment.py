@@ -13,9 +13,9 @@ from safelight.engine.clock import Clock, ScaledClock, VirtualClock, wall_utc
 from safelight.engine.default_observatory import source_of
 from safelight.engine.errors import EngineError, JournalError, JournalMoved, in_words
 from safelight.engine.events import Announcer
-from safelight.engine.guard.client import GuardClient
 from safelight.engine.guard.dead_man_timers import timer_warnings, timers_of
 from safelight.engine.guard.messages import GuardConfig
+from safelight.engine.guard.runner_side import GuardClient
 from safelight.engine.guard.safing import safing_for, uncancelled, wait_for
 from safelight.engine.light import look_of
 from safelight.engine.notify import Notice, notify, outcomes_of

@@ -41,7 +41,7 @@ def _keep(kept: Sequence[str], url: str | None, home: Path | None) -> None:
     from safelight.commands.conducting import end_at_signal  # noqa: PLC0415 - a command pays for what it uses
     from safelight.commands.output import tell  # noqa: PLC0415
     from safelight.engine.clock import wall_utc  # noqa: PLC0415
-    from safelight.engine.guard.keeping import keep  # noqa: PLC0415
+    from safelight.engine.guard.keeper_process import keep  # noqa: PLC0415
     from safelight.engine.home import default_home  # noqa: PLC0415
     from safelight.engine.records.database import default_url  # noqa: PLC0415
     from safelight.signals import STOPS  # noqa: PLC0415

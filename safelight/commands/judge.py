@@ -8,7 +8,7 @@ import typer
 from safelight.commands.options import AsJson, WhoseLamps
 
 if TYPE_CHECKING:
-    from safelight.engine.light.archive import Archive, JudgedFile
+    from safelight.engine.light.judge_archive import Archive, JudgedFile
 
 __all__ = ["judge"]
 
@@ -58,7 +58,7 @@ def judge(
 
 def _archive(name: str | None, flavour: str | None, lamps: tuple[str, ...]) -> "Archive":
     from safelight.devices import load_observatory  # noqa: PLC0415
-    from safelight.engine.light.archive import Archive  # noqa: PLC0415
+    from safelight.engine.light.judge_archive import Archive  # noqa: PLC0415
     from safelight.light import limits_with  # noqa: PLC0415
 
     if name is None:

@@ -30,12 +30,12 @@ from safelight.show.history.run_history import read_history
 from safelight.web.assets import load_assets
 from safelight.web.frame_picture import FramePicture, NoPicture, frame_file, frame_picture
 from safelight.web.gate import COOKIE, LARGEST_BODY, Door, Gate, watch_key
-from safelight.web.graph_picture import Graphs
 from safelight.web.journal_watch import JournalWatch
 from safelight.web.lamp_watch import LampWatch
 from safelight.web.launcher import Launcher
 from safelight.web.page_actions import BadRequest, PageActions
 from safelight.web.rates import Rates
+from safelight.web.run_graph import Graphs
 from safelight.web.settings import ServerSettings
 from safelight.web.stream import Stream
 

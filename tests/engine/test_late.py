@@ -8,8 +8,8 @@ import pytest
 
 from safelight.devices import load_observatory
 from safelight.engine.clock import Clock
-from safelight.engine.guard.client import GuardClient
 from safelight.engine.guard.messages import GuardConfig
+from safelight.engine.guard.runner_side import GuardClient
 from safelight.show.progress.live_state import LiveState
 from safelight.show.progress.messages import message_for, summary
 

@@ -13,9 +13,9 @@ from safelight.devices import Observatory, load_observatory
 from safelight.devices.simulated.faults import Fault
 from safelight.engine import Clock
 from safelight.engine.errors import GuardError
-from safelight.engine.guard.client import GuardClient
+from safelight.engine.guard.guard_pipes import GuardPeer
 from safelight.engine.guard.messages import GuardConfig
-from safelight.engine.guard.peer import GuardPeer
+from safelight.engine.guard.runner_side import GuardClient
 from safelight.engine.guard.status_files import guards
 from tests.matrix.wall import now, pause
 
@@ -124,12 +124,12 @@ def test_none_can_be_had(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no guard comes up any more, the run is told so within seconds, and must end."""
 
     async def script(story: Story) -> None:
-        monkeypatch.setattr("safelight.engine.guard.client.sys.executable", "/bin/false")
+        monkeypatch.setattr("safelight.engine.guard.runner_side.sys.executable", "/bin/false")
         story.kill(*story.watch.pids)
         began = now()
         await story.until(lambda: bool(story.lost))
         assert now() - began < 10
-        monkeypatch.setattr("safelight.engine.guard.client._READY_S", 0.1)
+        monkeypatch.setattr("safelight.engine.guard.runner_side._READY_S", 0.1)
         with pytest.raises(GuardError):
             await story.watch.permit("Neon", 1000.0)
 
@@ -190,7 +190,7 @@ def test_no_pipe_can_be_had(story: Story, monkeypatch: pytest.MonkeyPatch) -> No
         raise OSError(24, "too many open files")
 
     async def start() -> None:
-        monkeypatch.setattr("safelight.engine.guard.client.os.pipe", no_pipe)
+        monkeypatch.setattr("safelight.engine.guard.runner_side.os.pipe", no_pipe)
         await story.watch.start()
 
     with pytest.raises(GuardError, match="too many open files"):

@@ -19,7 +19,7 @@ from safelight.engine import RunRefused
 from safelight.engine.clock import Clock
 from safelight.engine.command_hints import CommandHints
 from safelight.engine.errors import GuardError
-from safelight.engine.guard.client import GuardClient
+from safelight.engine.guard.runner_side import GuardClient
 from safelight.engine.guard.status_files import GuardStatusFile, guards
 from safelight.engine.records import tables
 from safelight.engine.records.database import Journal, default_url
@@ -93,7 +93,7 @@ def test_a_run_takes_over(inside: Inside, home: Path, until_gone: UntilGone) -> 
 
 def test_without_a_guard_no_light(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no guard can be started the lamp stays dark, and the exit code is 3."""
-    monkeypatch.setattr("safelight.engine.guard.client.sys.executable", "/nonexistent/python")
+    monkeypatch.setattr("safelight.engine.guard.runner_side.sys.executable", "/nonexistent/python")
     refused = inside("lamps", "on", "Neon")
     assert isinstance(refused.exception, GuardError)
     assert complain(refused.exception) == 3

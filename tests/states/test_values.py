@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safelight.devices import AltAz, TelescopeStatus
-from safelight.devices.together import together
+from safelight.devices.concurrently import together
 from safelight.states import (
     Event,
     Expose,

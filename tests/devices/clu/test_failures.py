@@ -18,9 +18,9 @@ from safelight.devices import (
 )
 from safelight.engine.clock import Clock
 from safelight.engine.errors import GuardError
-from safelight.engine.guard.client import GuardClient
 from safelight.engine.guard.dead_man_timers import timer_warnings, timers_of
 from safelight.engine.guard.messages import GuardConfig
+from safelight.engine.guard.runner_side import GuardClient
 from safelight.engine.guard.safing import Safing
 from tests.devices.clu.bench import Bench
 from tests.devices.clu.conftest import connected

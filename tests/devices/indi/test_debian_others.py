@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from safelight.devices import AltAz, Observatory, TelescopeStatus, open_devices
-from safelight.devices.asker import Asker
+from safelight.devices.command_context import CommandContext
 from safelight.devices.indi.device import IndiDevice
 from safelight.devices.indi.line import IndiLine
 from safelight.devices.observatory.site_habits import ConditionModel
@@ -22,7 +22,7 @@ from tests.devices.indi.debian import DebianServer, debian_server, missing
 DRIVERS = ("indi_simulator_telescope", "indi_simulator_dome", "indi_simulator_weather")
 DEADLINE_S = 60.0
 """Longer than any of them takes, s."""
-ASKER = Asker("test", "set")
+ASKER = CommandContext("test", "set")
 
 
 @pytest.fixture(scope="module")

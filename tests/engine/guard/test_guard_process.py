@@ -17,9 +17,9 @@ from safelight.devices import load_observatory, open_lamps
 from safelight.devices.simulated.faults import Fault
 from safelight.engine.clock import Clock, ScaledClock
 from safelight.engine.errors import GuardError
-from safelight.engine.guard import client
-from safelight.engine.guard.client import GuardClient
+from safelight.engine.guard import runner_side
 from safelight.engine.guard.messages import GuardConfig
+from safelight.engine.guard.runner_side import GuardClient
 from safelight.engine.guard.status_files import guards
 from safelight.engine.records import tables
 from safelight.engine.records.database import Journal
@@ -272,7 +272,7 @@ def was_lit(case: Case) -> bool:
 def test_without_guards_no_lamp(case: Case, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     """Where no guard can be started the run faults and no lamp is ever lit. Nothing is left open."""
     monkeypatch.setattr(sys, "executable", program)
-    monkeypatch.setattr(client, "_READY_S", 1.0)
+    monkeypatch.setattr(runner_side, "_READY_S", 1.0)
     before = len(list(Path("/proc/self/fd").iterdir()))
     result = run_here(case)
     assert result.outcome == "faulted"
@@ -325,7 +325,7 @@ def test_no_permission_from_dead_guards(case: Case, monkeypatch: pytest.MonkeyPa
         watching = GuardClient(an_order(case), Clock())
         await watching.start()
         monkeypatch.setattr(sys, "executable", "/nowhere/python")
-        monkeypatch.setattr(client, "_READY_S", 1.0)
+        monkeypatch.setattr(runner_side, "_READY_S", 1.0)
         for pid in guards_of(case):
             os.kill(pid, signal.SIGKILL)
         try:

@@ -207,7 +207,7 @@ def test_a_living_run_is_left_alone(site: Site, documents: Mapping[str, Path]) -
 def test_a_keeper_needs_a_journal_that_others_reach(tmp_path: Path) -> None:
     """A journal in a file is refused with what is expected, and not made."""
     from safelight.engine.errors import EngineError  # noqa: PLC0415 - only here
-    from safelight.engine.guard.keeping import keep  # noqa: PLC0415
+    from safelight.engine.guard.keeper_process import keep  # noqa: PLC0415
 
     path = tmp_path / "journal.sqlite"
     with pytest.raises(EngineError, match="expected --journal postgresql"):

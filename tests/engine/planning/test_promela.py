@@ -14,7 +14,7 @@ from statemachine.io import load as load_statechart
 
 from safelight.devices import Observatory
 from safelight.engine import Options, Plan, ProofError, prove
-from safelight.engine.planning.configurations import INTERRUPTIONS
+from safelight.engine.planning.statechart_rules import INTERRUPTIONS
 from safelight.sequences import library_names
 from safelight.show.drawing import to_promela, to_scxml
 from safelight.show.drawing.labels import identifiers

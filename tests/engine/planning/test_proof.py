@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from safelight.engine import EngineError, Options, Plan, ProofError, prove
-from safelight.engine.planning.configurations import Configurations
+from safelight.engine.planning.statechart_rules import Configurations
 from safelight.states import (
     ENDINGS,
     Event,

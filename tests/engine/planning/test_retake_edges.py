@@ -9,7 +9,7 @@ import pytest
 from safelight.devices import Observatory
 from safelight.devices.observatory.quality import QualityModel
 from safelight.engine import Options, Plan, ProofError, prove
-from safelight.engine.planning.configurations import Configurations
+from safelight.engine.planning.statechart_rules import Configurations
 from safelight.engine.run.statechart import Statechart
 from safelight.states import Event, Restore, StateGraph
 from tests.engine.planning.test_promela import GENERATED, LAMPS, TWO_LAMPS, needs_spin, spin, with_edge, with_state

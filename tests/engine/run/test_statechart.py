@@ -9,7 +9,7 @@ from statemachine import registry
 
 from safelight.devices import Observatory
 from safelight.engine import EngineError, Options, Plan
-from safelight.engine.planning.configurations import INTERRUPTIONS, Configurations
+from safelight.engine.planning.statechart_rules import INTERRUPTIONS, Configurations
 from safelight.engine.run.statechart import Statechart
 from safelight.states import ENDINGS, Event, Shape, StateGraph
 from tests.engine.strategies import documents, patient

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from safelight.devices.protocols import Timekeeper
 
-__all__ = ["Asker", "bounded"]
+__all__ = ["CommandContext", "bounded"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class CommandContext:
     """Device and verb on whose behalf a request is sent, for its errors."""
 
     device: str
@@ -37,7 +37,7 @@ class Asker:
 
 
 @asynccontextmanager
-async def bounded(clock: Timekeeper, seconds: float, asker: Asker) -> AsyncIterator[None]:
+async def bounded(clock: Timekeeper, seconds: float, context: CommandContext) -> AsyncIterator[None]:
     """Bound a verb that takes several requests in time.
 
     Raises:
@@ -47,4 +47,4 @@ async def bounded(clock: Timekeeper, seconds: float, asker: Asker) -> AsyncItera
         async with clock.timeout(seconds):
             yield
     except TimeoutError:
-        raise asker.unknown(f"not done in {seconds:g} s; read it back before you ask again") from None
+        raise context.unknown(f"not done in {seconds:g} s; read it back before you ask again") from None

@@ -11,10 +11,10 @@ from typing import Any
 
 from safelight.engine.clock import Clock, real_sleep
 from safelight.engine.errors import GuardError
+from safelight.engine.guard.guard_pipes import GuardPeer, open_pipes
 from safelight.engine.guard.lamp_paths import LampPath, paths_of
 from safelight.engine.guard.lamp_paths import longest_s as longest_to_reach_s
 from safelight.engine.guard.messages import GuardConfig, message_of
-from safelight.engine.guard.peer import GuardPeer, open_pipes
 from safelight.engine.guard.succession import succeed
 
 __all__ = ["GuardClient"]
