@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -18,6 +18,9 @@ from safelight.engine.records import tables
 from safelight.engine.records.database import Journal
 from safelight.engine.records.server_time import server_now
 from safelight.engine.records.stop_requests import request_stop
+
+if TYPE_CHECKING:
+    from safelight.engine.planning.plan import Plan
 
 __all__ = [
     "QueuedRequest",
@@ -29,6 +32,7 @@ __all__ = [
     "open_requests",
     "request_of",
     "requests",
+    "run_options",
     "settle",
 ]
 
@@ -91,12 +95,32 @@ class QueuedRequest:
     reason: str | None = None
 
     @classmethod
+    def pinned(cls, plan: "Plan", asked_by: str, options: Mapping[str, bool]) -> "QueuedRequest":
+        """Return a request for what was planned: the document as it is now, and its planned duration."""
+        document = plan.document
+        return cls(
+            asked_by=asked_by,
+            observatory=plan.observatory.name,
+            sequence=document.name,
+            sequence_text=document.text,
+            sequence_hash=document.hash,
+            expected_s=plan.total_s,
+            options=options,
+        )
+
+    @classmethod
     def of(cls, row: Mapping[str, Any]) -> "QueuedRequest":
         """Return a request from its row."""
         fields = {name: row[name] for name in cls.__slots__}
         times = {name: row[name] and datetime.fromisoformat(row[name]) for name in _TIMES}
         requires = tuple(json.loads(row["requires"] or "[]"))
         return cls(**fields | times | {"options": json.loads(row["options"]), "requires": requires})
+
+
+def run_options(*, no_overlap: bool, park: bool, no_point: bool) -> dict[str, bool]:
+    """Return the options of a run that were given."""
+    wanted = {"overlap": (no_overlap, False), "park_after": (park, True), "point": (no_point, False)}
+    return {name: value for name, (given, value) in wanted.items() if given}
 
 
 def add(journal: Journal, request: QueuedRequest) -> int:

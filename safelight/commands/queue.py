@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from safelight.devices import Observatory
     from safelight.engine.queue.requests import QueuedRequest
 
-__all__ = ["Priority", "Require", "app", "pinned_request", "run_options"]
+__all__ = ["Priority", "Require", "app", "pinned_request"]
 
 app = CommandLine(no_args_is_help=True, help="Requests for runs, which workers take.", rich_markup_mode=None)
 
@@ -101,7 +101,7 @@ def add(
     as skipped.
     """
     from safelight.commands.output import put, put_json  # noqa: PLC0415 - a command pays for what it uses
-    from safelight.engine.queue.requests import add  # noqa: PLC0415
+    from safelight.engine.queue.requests import add, run_options  # noqa: PLC0415
 
     options = run_options(no_overlap=no_overlap, park=park, no_point=no_point)
     pinned, _ = pinned_request(sequence, observatory, home, asked_by, options, require or ())
@@ -180,12 +180,6 @@ def cancel(request: Number, *, journal: JournalUrl = None, home: Home = None, as
     put(f"request {request} is cancelled; it was {before}")
 
 
-def run_options(*, no_overlap: bool, park: bool, no_point: bool) -> dict[str, bool]:
-    """Return the options of a run that were given."""
-    wanted = {"overlap": (no_overlap, False), "park_after": (park, True), "point": (no_point, False)}
-    return {name: value for name, (given, value) in wanted.items() if given}
-
-
 def pinned_request(
     sequence: str,
     observatory: str | None,
@@ -202,17 +196,8 @@ def pinned_request(
 
     overlap, park_after, point = options.get("overlap"), options.get("park_after"), options.get("point", True)
     plan = plan_of(Request(sequence, observatory, home, overlap=overlap, park_after=park_after, point=point))
-    pinned = QueuedRequest(
-        asked_by=command_line_requester(asked_by),
-        observatory=plan.observatory.name,
-        sequence=plan.document.name,
-        sequence_text=plan.document.text,
-        sequence_hash=plan.document.hash,
-        expected_s=plan.total_s,
-        options=options,
-        requires=_known(requires, plan.observatory),
-    )
-    return pinned, plan.observatory
+    pinned = QueuedRequest.pinned(plan, command_line_requester(asked_by), options)
+    return replace(pinned, requires=_known(requires, plan.observatory)), plan.observatory
 
 
 def _known(requires: Iterable[str], observatory: "Observatory") -> tuple[str, ...]:

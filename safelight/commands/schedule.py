@@ -105,7 +105,8 @@ def add(
 ) -> None:
     """Add a schedule. The sequence is kept as it is now."""
     from safelight.commands.output import put, put_json  # noqa: PLC0415 - a command pays for what it uses
-    from safelight.commands.queue import pinned_request, run_options  # noqa: PLC0415
+    from safelight.commands.queue import pinned_request  # noqa: PLC0415
+    from safelight.engine.queue.requests import run_options  # noqa: PLC0415
     from safelight.engine.queue.rules import Rule, SitePlace  # noqa: PLC0415
     from safelight.engine.queue.schedules import RequestSchedule, add_schedule  # noqa: PLC0415
 

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from safelight.devices import load_observatory
@@ -15,7 +16,7 @@ from safelight.engine.planning.frame_cards import require_distinct_cards
 from safelight.engine.planning.offers import offer_names, offers_of
 from safelight.engine.planning.plan import Plan, make_plan, site_of
 from safelight.engine.planning.request import Request, plan_of
-from safelight.engine.queue.requests import QueuedRequest, add, cancel, move
+from safelight.engine.queue.requests import QueuedRequest, add, cancel, move, run_options
 from safelight.engine.queue.schedules import pause_schedule
 from safelight.engine.records.database import Journal
 from safelight.engine.records.lock import running
@@ -78,16 +79,19 @@ class PageActions:
         Raises:
             BadRequest: neither a sequence of the library nor a document.
         """
+        return self._checked(asked)[0]
+
+    def _checked(self, asked: Mapping[str, Any]) -> tuple[dict[str, Any], Plan | None]:
+        """Return the same, and the plan unless there are problems."""
         try:
-            library, text = self._subject(asked)
-            plan = self._plan(library, text, asked)
+            plan = self._plan(*self._subject(asked), asked)
         except (SequenceError, LampOnTooLong) as error:
-            return {"ok": False, "problems": [str(problem) for problem in error.problems]}
+            return {"ok": False, "problems": [str(problem) for problem in error.problems]}, None
         except BadRequest:
             raise
         except SafelightError as error:
-            return {"ok": False, "problems": [str(error)]}
-        return {
+            return {"ok": False, "problems": [str(error)]}, None
+        facts = {
             "ok": True,
             "name": plan.document.name,
             "frames": len(plan.expansion.frames),
@@ -95,6 +99,7 @@ class PageActions:
             "lamps": {lamp: round(on_s) for lamp, on_s in plan.schedule.lamp_on_s.items()},
             "warnings": list(plan.warnings),
         }
+        return facts, plan
 
     def _plan(self, library: str | None, text: str | None, asked: Mapping[str, Any]) -> Plan:
         point = not asked.get("no_point")
@@ -138,11 +143,8 @@ class PageActions:
             RunRefused: there is no such run.
             LaunchError, JournalError: it can't be started.
         """
-        journal = self._journal()
-        try:
+        with closing(self._journal()) as journal:
             page = run_page(journal, _name(run))
-        finally:
-            journal.close()
         return {"run": page.run, "pid": self.launcher.resume(page.run, who)}
 
     def stop(self, run: object, word: str, who: str) -> dict[str, Any]:
@@ -154,11 +156,8 @@ class PageActions:
         """
         if word not in STOPS:
             raise BadRequest("abort or pause")
-        journal = self._journal()
-        try:
+        with closing(self._journal()) as journal:
             return {"run": request_stop(journal, _name(run), word, who).run, "word": word}
-        finally:
-            journal.close()
 
     def cancel(self, request: object, who: str) -> dict[str, Any]:
         """Cancel a request of the queue. If its run is running, it is aborted.
@@ -168,11 +167,8 @@ class PageActions:
             JournalError: it can't be written.
         """
         number = _number(request)
-        journal = self._journal()
-        try:
+        with closing(self._journal()) as journal:
             return {"request": number, "was": cancel(journal, number, who)}
-        finally:
-            journal.close()
 
     def add(self, asked: Mapping[str, Any], who: str) -> dict[str, Any]:
         """Check a sequence and add a request for it to the queue. With problems it is not added.
@@ -181,29 +177,16 @@ class PageActions:
             BadRequest: as `check`, or a priority that is none.
             JournalError: it can't be written.
         """
-        checked = self.check(asked)
-        if not checked["ok"]:
+        checked, plan = self._checked(asked)
+        if plan is None:
             return checked
         priority = asked.get("priority", 0)
         if not isinstance(priority, int) or isinstance(priority, bool) or abs(priority) >= _LARGEST_NUMBER:
             raise BadRequest("expected a whole number as priority")
-        plan = self._plan(*self._subject(asked), asked)
-        given = {"overlap": ("no_overlap", False), "park_after": ("park", True), "point": ("no_point", False)}
-        request = QueuedRequest(
-            asked_by=who,
-            observatory=plan.observatory.name,
-            sequence=plan.document.name,
-            sequence_text=plan.document.text,
-            sequence_hash=plan.document.hash,
-            expected_s=plan.total_s,
-            priority=priority,
-            options={name: value for name, (key, value) in given.items() if asked.get(key)},
-        )
-        journal = Journal(self.place.url)
-        try:
+        given = {key: bool(asked.get(key)) for key in ("no_overlap", "park", "no_point")}
+        request = replace(QueuedRequest.pinned(plan, who, run_options(**given)), priority=priority)
+        with closing(Journal(self.place.url)) as journal:
             return {**checked, "request": add(journal, request)}
-        finally:
-            journal.close()
 
     def move(self, request: object, before: object) -> dict[str, Any]:
         """Let a waiting request begin right before another one.
@@ -213,11 +196,8 @@ class PageActions:
             JournalError: it can't be written.
         """
         number, other = _number(request), _number(before)
-        journal = self._journal()
-        try:
+        with closing(self._journal()) as journal:
             move(journal, number, before=other)
-        finally:
-            journal.close()
         return {"request": number, "before": other}
 
     def pause_schedule(self, name: object, paused: object) -> dict[str, Any]:
@@ -229,11 +209,8 @@ class PageActions:
         """
         if not isinstance(name, str) or not isinstance(paused, bool):
             raise BadRequest("expected the name of a schedule, and `paused` as true or false")
-        journal = self._journal()
-        try:
+        with closing(self._journal()) as journal:
             pause_schedule(journal, name, paused=paused)
-        finally:
-            journal.close()
         return {"schedule": name, "paused": paused}
 
     def lamps_off(self, who: str) -> dict[str, Any]:
