@@ -76,10 +76,9 @@ def why_unmet(condition: ConditionModel) -> str:
     try:
         with urlopen(str(condition.url), timeout=condition.timeout_s) as answer:  # noqa: S310 - the document names it
             found = json.loads(answer.read(_LARGEST))
-    except HTTPError as error:
-        with error:
-            return f"{condition.url} can't be read: {_short(error)}"
     except (OSError, ValueError, HTTPException, RecursionError) as error:
+        if isinstance(error, HTTPError):
+            error.close()
         return f"{condition.url} can't be read: {_short(error)}"
     for part in filter(None, condition.key.split(".")):
         try:

@@ -371,8 +371,9 @@ class Runner:
 
     def _note_stopped(self, state: State, task: asyncio.Task[TakenFrame | None]) -> None:
         """Record the outcome of a state that is repeated with one that has failed. It may just have ended itself."""
-        error = task.exception() if task.done() and not task.cancelled() else None
-        if task.done() and not task.cancelled() and error is None:
+        ended = task.done() and not task.cancelled()
+        error = task.exception() if ended else None
+        if ended and error is None:
             self.record.achieve(state)
         else:
             self.record.fail(state, error)

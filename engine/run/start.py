@@ -1,8 +1,8 @@
 """Start of a run: document, frames, graph, machine, runner, devices, FITS files."""
 
 import secrets
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,35 +87,36 @@ async def perform(
                 if requested:
                     raise RunRefused(f"no running request names run {run} any more")
                 continue
-            try:
-                with run_log(home, run, request.log_level) as log:
-                    segment = Segment(
-                        run=run,
-                        plan=plan,
-                        clock=clock,
-                        home=home,
-                        folder=folder,
-                        announce=Announcer(run, clock, (*listeners, log)),
-                        lock=lock,
-                        faults=request.faults,
-                        guarded=guarded,
-                        asked_by=request.asked_by,
-                        observatory_source=_source(request),
-                        take_over=request.take_over,
-                        polite=await occupied(plan.observatory, home, lock.journal),
-                        notes=() if choice.note is None else (choice.note,),
-                    )
-                    return await segment.execute(on_start)
-            except BaseException:
-                _withdraw(lock.journal, run, folder)
-                raise
+            with _withdrawn_if_refused(lock.journal, run, folder), run_log(home, run, request.log_level) as log:
+                segment = Segment(
+                    run=run,
+                    plan=plan,
+                    clock=clock,
+                    home=home,
+                    folder=folder,
+                    announce=Announcer(run, clock, (*listeners, log)),
+                    lock=lock,
+                    faults=request.faults,
+                    guarded=guarded,
+                    asked_by=request.asked_by,
+                    observatory_source=_source(request),
+                    take_over=request.take_over,
+                    polite=await occupied(plan.observatory, home, lock.journal),
+                    notes=() if choice.note is None else (choice.note,),
+                )
+                return await segment.execute(on_start)
 
 
-def _withdraw(journal: Journal, run: str, folder: Path) -> None:
-    """Leave no trace of a run that was refused or cancelled before it began. One that has begun stays."""
-    with suppress(JournalError, OSError):
-        if withdraw_run(journal, run):
-            folder.rmdir()
+@contextmanager
+def _withdrawn_if_refused(journal: Journal, run: str, folder: Path) -> Iterator[None]:
+    """Leave no trace of a run that is refused or cancelled before it begins. One that has begun stays."""
+    try:
+        yield
+    except BaseException:
+        with suppress(JournalError, OSError):
+            if withdraw_run(journal, run):
+                folder.rmdir()
+        raise
 
 
 def page_of(plan: Plan, request: Request, run: str, folder: Path) -> RunPage:
