@@ -58,9 +58,9 @@ def main() -> None:
 def _leave_what_hangs(code: int | str | None) -> None:
     """End at once if a connection to lamps that are dark still hangs: the interpreter would wait for its thread."""
     if "safelight.commands.conducting" in sys.modules and isinstance(code, int | None):
-        from safelight.commands.conducting import left_alone  # noqa: PLC0415
+        from safelight.commands.conducting import still_waits  # noqa: PLC0415
 
-        if left_alone():
+        if still_waits():
             os._exit(code or 0)
 
 

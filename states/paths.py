@@ -48,7 +48,8 @@ class LampPaths:
         try_s: deadline of a single command or read-back, s.
         grace_s: how long slower paths are waited for once one has confirmed, s.
         tell: called with the lamp and what was done or read.
-        early: called with a lamp that one path reads as off while a slower one is still waited for.
+        early: called with a lamp that one path reads as off while a slower one is still waited for, and
+            with the seconds that are left for that.
     """
 
     paths: tuple[Lamps, ...]
@@ -56,7 +57,7 @@ class LampPaths:
     try_s: float
     grace_s: float = _GRACE_S
     tell: Callable[[str, str], None] = lambda lamp, words: None  # noqa: ARG005
-    early: Callable[[str], None] = lambda lamp: None  # noqa: ARG005
+    early: Callable[[str, float], None] = lambda lamp, left_s: None  # noqa: ARG005
 
     @classmethod
     def of(cls, devices: Devices, clock: Timekeeper, try_s: float) -> "LampPaths":
@@ -147,7 +148,7 @@ class LampPaths:
         for lamp in lamps:
             if _together([answer.get(lamp, "unknown") for answer in answers]) == "off":
                 with suppress(Exception):
-                    self.early(lamp)
+                    self.early(lamp, grace_s - soon_s)
         await self._bounded_wait(reads, grace_s - soon_s)
 
     async def _read(self, path: Lamps, failures: list[str], name: str) -> Mapping[str, LampState]:

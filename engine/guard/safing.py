@@ -46,7 +46,8 @@ class Safing:
         tell: called with the lamp and what was done or read. Its failures are ignored.
         mine: asked before every command but the first ones; a lamp that it does not return is commanded no more, and
             left out of the result. None: all lamps.
-        early: called with a lamp that one path reads as off while another one is still waited for.
+        early: called with a lamp that one path reads as off while another one is still waited for, and with the seconds
+            that are left for that.
         grace_s: how long a slower path is waited for once one has answered, s; None: `try_s`.
     """
 
@@ -57,7 +58,7 @@ class Safing:
     try_s: float
     tell: Callable[[str, str], None] = lambda lamp, words: None  # noqa: ARG005
     mine: Callable[[], Awaitable[Collection[str]]] | None = None
-    early: Callable[[str], None] = lambda lamp: None  # noqa: ARG005
+    early: Callable[[str, float], None] = lambda lamp, left_s: None  # noqa: ARG005
     grace_s: float | None = None
 
     async def all_lamps(self, lamps: Collection[str] | None = None) -> dict[str, LampState]:

@@ -49,14 +49,15 @@ class ManualBench:
     Attributes:
         source: the observatory's shipped name, or the path of its document.
         heard: called with a lamp and what safing did or read.
-        early: called with a lamp that one path reads as off while another one is still waited for.
+        early: called with a lamp that one path reads as off while another one is still waited for, and with the seconds
+            that are left for that.
     """
 
     observatory: Observatory
     instrument: Instrument
     source: str
     heard: Callable[[str, str], None] = lambda lamp, words: None  # noqa: ARG005
-    early: Callable[[str], None] = lambda lamp: None  # noqa: ARG005
+    early: Callable[[str, float], None] = lambda lamp, left_s: None  # noqa: ARG005
 
     # ---- lamps
 
@@ -173,7 +174,7 @@ async def open_bench(
     frames: Path = Path("frames"),
     faults: tuple[Fault, ...] = (),
     heard: Callable[[str, str], None] = lambda lamp, words: None,  # noqa: ARG005
-    early: Callable[[str], None] = lambda lamp: None,  # noqa: ARG005
+    early: Callable[[str, float], None] = lambda lamp, left_s: None,  # noqa: ARG005
 ) -> AsyncIterator[ManualBench]:
     """Open an instrument for the duration of the body.
 
@@ -185,7 +186,8 @@ async def open_bench(
         frames: where frames are written.
         faults: faults of a simulated instrument.
         heard: called with a lamp and what safing did or read.
-        early: called with a lamp that one path reads as off while another one is still waited for.
+        early: called with a lamp that one path reads as off while another one is still waited for, and with the seconds
+            that are left for that.
 
     Raises:
         ObservatoryError, EngineError: before anything was touched.

@@ -13,7 +13,7 @@ import typer
 from safelight.commands.output import ABORTED, aside, tell
 from safelight.signals import STOPS
 
-__all__ = ["BUSY", "conduct", "conduct_off", "end_at_signal", "left_alone"]
+__all__ = ["BUSY", "conduct", "conduct_off", "end_at_signal", "still_waits"]
 
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ def conduct_off(works: Iterable[Callable[[], Coroutine[Any, Any, T]]]) -> list[T
     return results
 
 
-def left_alone() -> bool:
+def still_waits() -> bool:
     """Return whether something of `conduct_off` still waits: the interpreter would wait for it at its end."""
     return any(thread.name.startswith(_OFF) for thread in threading.enumerate())
 

@@ -140,8 +140,8 @@ def off(
 
     options = opening(home, faults, speed)
 
-    def early(lamp: str) -> None:
-        said = f"{lamp} is read back as off by one path; waiting for the other one, 4 s at most"
+    def early(lamp: str, left_s: float) -> None:
+        said = f"{lamp} is read back as off by one path; waiting for the other one, {left_s:g} s at most"
         aside(lambda: tell(said))
 
     async def darken(source: str, heard: dict[str, str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from safelight.commands.conducting import conduct_off, left_alone
+from safelight.commands.conducting import conduct_off, still_waits
 from safelight.devices import load_observatory
 from safelight.devices.simulated.faults import Fault
 from safelight.engine.manual.bench import SLOWER_PATH_S, open_bench
@@ -36,7 +36,7 @@ def test_the_slower_path_is_waited_for_shortly(patient: Path, tmp_path: Path, la
 
     async def darken() -> tuple[dict[str, str], float]:
         options = {"home": tmp_path / "home", "speed": "max", "faults": HANGS}
-        async with open_bench(patient, early=early.append, **options) as bench:
+        async with open_bench(patient, early=lambda lamp, _: early.append(lamp), **options) as bench:
             began = bench.instrument.clock.now()
             found = await bench.darken(lamp)
             return dict(found), bench.instrument.clock.now() - began
@@ -52,7 +52,9 @@ def test_nothing_is_announced_where_both_paths_answer(patient: Path, tmp_path: P
     early: list[str] = []
 
     async def darken() -> dict[str, str]:
-        async with open_bench(patient, home=tmp_path / "home", speed="max", early=early.append) as bench:
+        async with open_bench(
+            patient, home=tmp_path / "home", speed="max", early=lambda lamp, _: early.append(lamp)
+        ) as bench:
             return dict(await bench.darken())
 
     assert set(asyncio.run(darken()).values()) == {"off"}
@@ -76,10 +78,10 @@ def test_a_thread_that_hangs_is_left_alone() -> None:
         assert not over.is_set()
         assert found[0] == "dark"
         assert isinstance(found[1], ValueError)
-        assert left_alone()
+        assert still_waits()
     finally:
         over.set()
     for thread in threading.enumerate():
         if thread.name.startswith("safelight-off"):
             thread.join(60.0)
-    assert not left_alone()
+    assert not still_waits()
