@@ -38,6 +38,8 @@ _BUSY_S = 5.0
 """Time for which a writer waits for another one, s. Writers hold the journal for a millisecond."""
 _FROZEN_S = 3.0
 """Time after which the server ends a transaction whose process does not run, s. It would block a takeover."""
+_MAKING_S = 60.0
+"""The same for a transaction that makes or changes tables, s: for each of its statements much is computed here."""
 _CONNECTION = {
     "connect_timeout": 5,
     "tcp_user_timeout": 3000,
@@ -284,7 +286,7 @@ class Journal:
         """Make the tables, bring an older journal up to date, and refuse a newer one."""
         names = self._table_names()
         if not names and create:
-            with self.alone():
+            with self._alone_with_tables():
                 self._make_tables()
             names = self._table_names()
         if not names >= _OURS:
@@ -299,8 +301,15 @@ class Journal:
             from safelight.engine.records.migrations import upgrade  # noqa: PLC0415 - slow, and rarely needed
 
             # Read again inside the lock, because another process may be upgrading it now.
-            with self.alone():
+            with self._alone_with_tables():
                 upgrade(self._connection, self._version(), str(self))
+
+    @contextmanager
+    def _alone_with_tables(self) -> Iterator[None]:
+        with self.alone():
+            if self.shared:
+                self._connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{_MAKING_S:g}s'")
+            yield
 
     def _version(self) -> str:
         found = self.read(sa.select(tables.version.c.version_num))

@@ -44,7 +44,10 @@ def test_a_file_that_cannot_be_replaced_leaves_no_draft(tmp_path: Path) -> None:
 
 def test_a_process_is_told_from_others_with_its_number() -> None:
     """A process exists while it runs, has one start and one command line, and is gone when it has been waited for."""
-    with subprocess.Popen([sys.executable, "-c", "input()", "a.module"], stdin=subprocess.PIPE) as process:
+    command = [sys.executable, "-c", "print(flush=True); input()", "a.module"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # the system lists a command line only a moment after the process has begun
         assert process_exists(process.pid)
         started = process_started(process.pid)
         assert started == process_started(process.pid) != process_started(os.getpid())

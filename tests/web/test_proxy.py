@@ -19,6 +19,7 @@ import pytest
 from safelight.engine.fleet.people import add_person, remove_person
 from safelight.engine.records.database import Journal, default_url
 from tests.engine.records.servers import missing
+from tests.ports import free_port
 from tests.web.hosting import Server, serving, wait_for
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "the-page-for-others.md"
@@ -40,13 +41,6 @@ class Proxy:
     def ask(self, client: httpx.Client, method: str, path: str, **more: Any) -> httpx.Response:
         """One request."""
         return client.request(method, path, extensions={"sni_hostname": NAME}, **more)
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.ports import free_port
+
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 
@@ -48,13 +50,6 @@ def missing() -> str | None:
     return None if shutil.which("epmd") else "Erlang's epmd is not installed (Debian: erlang-base)"
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass
 class RabbitNode:
     """One node. May be stopped and started again on the same port."""
@@ -73,7 +68,11 @@ class RabbitNode:
             command = ["epmd", "-port", str(self.epmd_port), "-address", "127.0.0.1"]
             self._epmd = self._spawn(command, "epmd.log")
         self._server = self._spawn([str(SERVER)], "rabbit.log")
-        self._wait()
+        try:
+            self._wait()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def up(self) -> bool:

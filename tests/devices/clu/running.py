@@ -43,6 +43,7 @@ class Night:
     events: list[dict[str, Any]] = field(default_factory=list)
     _process: "subprocess.Popen[str] | None" = None
     _said: dict[Path, int] = field(default_factory=dict)
+    _read_before: list[int] = field(default_factory=list)
 
     # ---- the commands
 
@@ -102,6 +103,7 @@ class Night:
 
     def _start(self, *words: str) -> None:
         self._said = {path: path.stat().st_size for path in self._logs()}
+        self._read_before = [archon.frames for archon in self.bench.hardware.archons.values()]
         self._process = subprocess.Popen(
             [self.bench.program, *words, "--home", str(self.folder / "home"), "--json"],
             stdout=subprocess.PIPE,
@@ -129,9 +131,21 @@ class Night:
         self.until(lambda: f'"expose/{frame}' in self.log(), wait_s, running=True)
 
     def until_reading_out(self, frame: str, wait_s: float = 200.0) -> None:
-        """Wait until the actors have begun to read a frame out."""
+        """Wait until the detectors are being read out for a frame, or have been."""
         self.until(lambda: f'"readout/{frame}' in self.log(), wait_s, running=True)
-        time.sleep(0.5)  # noqa: TID251 - the command is on its way
+        self.until(self._being_read, wait_s)
+
+    def _being_read(self) -> bool:
+        """Return whether each controller has been told of every readout that this process has begun."""
+        said = [json.loads(line) for line in self.log().splitlines(keepends=True) if line.endswith("\n")]
+        begun, ended = (
+            {event["state"] for event in said if event["event"] == word and event.get("kind") == "readout"}
+            for word in ("state.started", "state.ended")
+        )
+        return begun <= ended or all(
+            archon.frames >= before + len(begun)
+            for archon, before in zip(self.bench.hardware.archons.values(), self._read_before, strict=True)
+        )
 
     def written(self) -> int:
         """Return how many files the actors have written, for whomever."""
