@@ -8,6 +8,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,7 @@ class Instrument:
         fibres: fibre -> motor steps; AS_FOUND is among them once it is known.
         keywords: lamp -> its FITS keyword.
         longest_on_s: lamp -> its maximum on-time, s.
+        restrike_s: lamp -> how long it has to be off before it is lit again, s; without an entry: no time.
         folder: where frames are written.
         cards: FITS cards that every frame of the run carries (run id, sequence name and hash).
         before_lamp_on: awaited before a lamp is commanded on, with the lamp and its maximum on-time in s. It may raise.
@@ -75,6 +77,7 @@ class Instrument:
         shut_at: `clock.now()` of the last read-back of all shutters as closed, if nothing was exposed since; else None.
         attempts: frame -> number of the present try.
         lit_at: lamp -> `clock.now()` when its on-command was acknowledged; read back as on since.
+        off_since: lamp -> `clock.now()` when it was last commanded off, or seen off, after it had been lit.
         put_out: lamp -> why the guards have switched it off; removed when it is lit again.
         doubtful: lamps whose on-command has no known outcome: it may still be obeyed.
         lamp_try_s: deadline of a single lamp command or read-back where there is more than one path, s.
@@ -126,6 +129,7 @@ class Instrument:
     shut_at: float | None = None
     attempts: dict[str, int] = field(default_factory=dict)
     lit_at: dict[str, float] = field(default_factory=dict)
+    off_since: dict[str, float] = field(default_factory=dict)
     put_out: dict[str, str] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)
     closed_at: dict[str, float] = field(default_factory=dict)
@@ -139,6 +143,7 @@ class Instrument:
     timed_s: dict[str, dict[str, float]] = field(default_factory=dict)
     found: dict[str, str] = field(default_factory=dict)
     selector_keywords: Mapping[str, str] = field(default_factory=dict)
+    restrike_s: Mapping[str, float] = field(default_factory=dict)
     set_point_c: float | None = None
     cooling_s: float = 0.0
     cameras_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -164,6 +169,23 @@ class Instrument:
         """Return who has switched a lamp off, as words to append. Return nothing where that is unknown."""
         why = self.put_out.get(lamp)
         return f" (the guards switched it off: {why})" if why else ""
+
+    def note_off(self, lamp: str) -> None:
+        """Note that a lamp has been commanded off, or was seen off. From now on it rests, if it was lit at all."""
+        if self.lit_at.pop(lamp, None) is not None or lamp in self.doubtful:
+            self.off_since[lamp] = self.clock.now()
+
+    async def rested(self, *lamps: str) -> None:
+        """Return when each of these lamps may be lit again. A lamp that is on needs no rest."""
+        now = self.clock.now()
+        waits = (
+            self.off_since.get(lamp, -inf) + self.restrike_s.get(lamp, 0.0) - now
+            for lamp in lamps
+            if lamp not in self.lit_at
+        )
+        left_s = max(waits, default=0.0)
+        if left_s > 0.0:
+            await self.clock.sleep(left_s)
 
     def burnt_s(self, lamp: str) -> float:
         """Return the seconds for which the lamp has been on, as far as this run knows, or 0."""

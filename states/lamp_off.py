@@ -40,7 +40,7 @@ class LampOff:
         if lit:
             await instrument.clock.sleep(max(least_s - instrument.burnt_s(lamp) for lamp, least_s in lit))
         for lamp in self.lamps:
-            instrument.lit_at.pop(lamp, None)
+            instrument.note_off(lamp)
         paths = LampPaths.of(instrument.devices, instrument.clock, instrument.lamp_try_s)
         async with _shutters_seen(self.lamps, instrument):
             outcomes = dict(zip(self.lamps, await asyncio.gather(*map(paths.off, self.lamps)), strict=True))

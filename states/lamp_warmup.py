@@ -42,7 +42,8 @@ _HELD = 0.25
 
 
 async def light(lamp: str, instrument: Instrument) -> None:
-    """Ask the guards, then command one lamp on and note when it was acknowledged."""
+    """Light one lamp, after its rest and with the guards' permission. Note when the command was acknowledged."""
+    await instrument.rested(lamp)
     instrument.unsteady.pop(lamp, None)
     instrument.steady_s.pop(lamp, None)
     await instrument.before_lamp_on(lamp, instrument.longest_on_s[lamp])
@@ -132,13 +133,13 @@ class LampWarmup:
         """
         if again:
             for lamp in self.lamps:
-                instrument.lit_at.pop(lamp, None)
+                instrument.note_off(lamp)
             await asyncio.gather(*(instrument.devices.lamps.off(lamp) for lamp in self.lamps), return_exceptions=True)
 
 
 def _demand_lit(lamp: str, state: LampState, instrument: Instrument) -> None:
     if state != "on":
-        instrument.lit_at.pop(lamp, None)
+        instrument.note_off(lamp)
         what = instrument.blame(lamp) or ": check its outlet"
         raise StateError(f"lamp {lamp} was commanded on, but the switch reads {state}{what}")
 
@@ -172,7 +173,7 @@ class TimedLamp:
         _demand_lit(self.lamp, status.get(self.lamp, "unknown"), instrument)
         await instrument.clock.sleep(self.lit_s - instrument.burnt_s(self.lamp))
         on_s, until = instrument.burnt_s(self.lamp), instrument.clock.now()
-        instrument.lit_at.pop(self.lamp, None)
+        instrument.note_off(self.lamp)
         outcome = await LampPaths.of(instrument.devices, instrument.clock, instrument.lamp_try_s).off(self.lamp)
         if outcome.state != "off":
             raise StateError(f"lamp {self.lamp} was commanded off, but the switch reads {outcome.state}")
@@ -282,7 +283,7 @@ def _demand_light(lamps: tuple[str, ...], light: float, on_s: float, instrument:
     if light > instrument.monitor_dark or on_s < _STRIKES_WITHIN_S:
         return
     for lamp in lamps:
-        instrument.lit_at.pop(lamp, None)
+        instrument.note_off(lamp)
     verb = "is" if len(lamps) == 1 else "are"
     raise StateError(
         f"{in_sentence(lamps)} {verb} on, and after {on_s:.0f} s the lamp monitor reads {light:g}: "

@@ -100,7 +100,7 @@ class Ready:
         status = await lamps_now(instrument.devices, instrument.clock)
         for lamp in dark:
             if status.get(lamp) != "on":
-                instrument.lit_at.pop(lamp, None)
+                instrument.note_off(lamp)
         await LampWarmup.of(self.need).act(instrument)
 
     async def clean_up(self, instrument: Instrument, *, again: bool) -> None:

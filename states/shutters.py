@@ -110,7 +110,7 @@ async def darken(lamps: tuple[str, ...], instrument: Instrument) -> dict[str, La
     Raises nothing. A failure here is left to the next read-back.
     """
     for lamp in lamps:
-        instrument.lit_at.pop(lamp, None)
+        instrument.note_off(lamp)
     paths = LampPaths.of(instrument.devices, instrument.clock, _COMMANDED_S)
     outcomes = await asyncio.gather(*map(paths.off, lamps))
     return {lamp: outcome.state for lamp, outcome in zip(lamps, outcomes, strict=True)}

@@ -230,7 +230,9 @@ class Ahead:
         shields = tuple(dict.fromkeys(s for each in opened for s in each.need.shields if s[0] == lamp))
         levels = tuple(each for each in coming.need.levels if each[0] == lamp)
         work = LampWarmup((lamp,), (0.0,), levels, shields=shields)
-        return self._step(f"lamp-warmup/{coming.frame}/ahead-{self._lamps.label(lamp)}", work, self._takes_s)
+        longest_s = self._takes_s + self._lamps.units[lamp].restrike_s
+        name = f"lamp-warmup/{coming.frame}/ahead-{self._lamps.label(lamp)}"
+        return self._step(name, work, self._takes_s, longest_s=longest_s)
 
     def _with_lamp(self, block: Block, strike: Step, offset_s: float) -> Block:
         """Return a block in which a lamp is lit so long after its beginning."""

@@ -548,7 +548,7 @@ class _Compiler:
             self._steadied |= dict.fromkeys(need.lamps, need.steady)
         work = LampWarmup(need.lamps, need.warmup_s, need.levels, settle_s, need.steady)
         # A retry begins with cold lamps.
-        cold_s = self.durations.warmup_s(need, {}) + settle_s
+        cold_s = self.durations.restrike_s(need.lamps) + self.durations.warmup_s(need, {}) + settle_s
         expected_s = max(expected_s, settle_s + self.observatory.lamps.status_s) + self._dimming_s(need)
         warm_up = self.step(f"lamp-warmup/{coming.frame}", work, expected_s, longest_s=cold_s)
         if not wait_s:

@@ -71,6 +71,10 @@ class Durations:
         looked_s = 0.0 if need.steady is None else need.steady.looked_s(lamps.monitor.every_s if lamps.monitor else 0.0)
         return max(on_s + lamps.status_s, looked_s, *waits)
 
+    def restrike_s(self, lamps: Iterable[str]) -> float:
+        """Return for how long these lamps have to be off before they may be lit again, s."""
+        return max((self.observatory.lamps.units[lamp].restrike_s for lamp in lamps), default=0.0)
+
     def configure_s(self, selectors: Iterable[str]) -> float:
         """Return the duration of moving these selectors in parallel and reading them back, s."""
         model = self.observatory.selectors
@@ -100,7 +104,7 @@ class Durations:
         site = self.observatory
         detector_s = site.spectrographs.abort_s + site.spectrographs.reset_s
         mask_s = self.longest_move_s + (site.fibsel.arrival_s if site.fibsel else 0.0)
-        warm_s = self.warmup_s(need, {}) if need.lamps else 0.0
+        warm_s = self.restrike_s(need.lamps) + self.warmup_s(need, {}) if need.lamps else 0.0
         setup_s = self.configure_s(name for name, _ in need.setup)
         cold_s = site.spectrographs.temperature.settle_s if site.spectrographs.temperature else 0.0
         longest_s = max(self.longest_slew_s, mask_s, warm_s, setup_s, cold_s)

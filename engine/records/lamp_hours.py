@@ -10,7 +10,7 @@ from safelight.engine.clock import elapsed_s
 from safelight.engine.records import tables
 from safelight.engine.records.database import Journal
 
-__all__ = ["LampHours", "added_up", "lamp_hours"]
+__all__ = ["LampHours", "added_up", "lamp_hours", "rested_s"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,31 @@ def lamp_hours(journal: Journal) -> list[LampHours]:
     columns = (events.run, events.lamp, events.action, events.seen, events.time, tables.runs.c.observatory)
     joined = tables.lamp_events.outerjoin(tables.runs, tables.runs.c.run == events.run)
     return added_up(journal.read(sa.select(*columns).select_from(joined).order_by(events.id)))
+
+
+def rested_s(journal: Journal, observatory: str, lamps: Iterable[str], now: str) -> dict[str, float]:
+    """Return for how long each lamp that was ever lit has been off, s.
+
+    A lamp of which nothing says when it went off counts as off from now on.
+
+    Args:
+        journal: with the runs of the observatory, and with what was done by hand.
+        observatory: its name.
+        lamps: those to return.
+        now: the present time of the observatory, ISO 8601.
+    """
+    events = tables.lamp_events.c
+    joined = tables.lamp_events.outerjoin(tables.runs, tables.runs.c.run == events.run)
+    here = sa.or_(tables.runs.c.observatory == observatory, events.run == "")
+    found: dict[str, float] = {}
+    for lamp in lamps:
+        mine = sa.select(events.id, events.time).select_from(joined).where(here, events.lamp == lamp)
+        last_on = journal.read(mine.where(events.action == "on").order_by(events.id.desc()).limit(1))
+        if last_on:
+            off = mine.where(events.action == "off", events.seen == "off", events.id > last_on[0]["id"])
+            first_off = journal.read(off.order_by(events.id).limit(1))
+            found[lamp] = elapsed_s(first_off[0]["time"], now) if first_off else 0.0
+    return found
 
 
 def added_up(rows: Iterable[Mapping[str, Any]]) -> list[LampHours]:

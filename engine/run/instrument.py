@@ -33,6 +33,7 @@ def instrument_of(
         fibres=dict(fibsel.fibres) if fibsel else {},
         keywords={lamp: observatory.lamps.keyword(lamp) for lamp in observatory.lamps.units},
         longest_on_s={lamp: unit.longest_on_s for lamp, unit in observatory.lamps.units.items()},
+        restrike_s={lamp: unit.restrike_s for lamp, unit in observatory.lamps.units.items() if unit.restrike_s},
         tolerances=Tolerances(
             pointing_deg=telescopes.tolerance_deg if telescopes else 0.0,
             fibre_steps=fibsel.tolerance_steps if fibsel else 0,

@@ -406,6 +406,10 @@ class Runner:
         if isinstance(error, Occupied):
             await self._others.gone()
         await self.instrument.clock.sleep(wait_s)
+        works = [state.work for state in self._failed[scope]]
+        # Other lamps are lit by states that wait for them. These have their moment within an exposure.
+        timed = (lamp for work in works if isinstance(work, Expose) for lamp, _ in work.exposure.timed)
+        await self.instrument.rested(*timed)
 
     def _note_darkness(self, scope: str, lamps: Mapping[str, LampState]) -> None:
         """Record and announce lamps that were switched off after a failure."""

@@ -24,6 +24,7 @@ from safelight.engine.planning.plan import Plan
 from safelight.engine.planning.start_position import StartPosition
 from safelight.engine.records.begun_exposures import ours
 from safelight.engine.records.frame_files import not_whole
+from safelight.engine.records.lamp_hours import rested_s
 from safelight.engine.records.lock import Lock
 from safelight.engine.records.manifest import manifest_of, write_manifest
 from safelight.engine.records.run_writer import SegmentRecord
@@ -155,6 +156,9 @@ class Segment:
         instrument.look = looking
         instrument.choose_s = None if looking is None else looking.choose_s
         _pin(instrument, self.plan.options.start)
+        now = self.clock.utc().isoformat()
+        off_s = rested_s(self.lock.journal, observatory.name, instrument.restrike_s, now)
+        instrument.off_since |= {lamp: self.clock.now() - seconds for lamp, seconds in off_s.items()}
         instrument.take_over = self.take_over
         instrument.ours |= ours(self.lock.journal, observatory.name)
         record = SegmentRecord(self.lock.journal, self.run, self.folder, self.clock)
