@@ -6,8 +6,8 @@ READY := $(VENV)/.ready
 LINKS := .dev/safelight
 # In memory where there is room for it: the tests write thousands of journals and frames, and none of them cuts the power.
 TEMPORARY := $(shell test "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -1)" -gt 8000000 2>/dev/null && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
-# Three processes for each of two cores: most tests wait for real devices, brokers and guards.
-PROCESSES := $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores > 3 ? 8 : 3 * cores)))
+# Two processes for each core: many tests wait for real devices, brokers and guards, and those must not wait for each other.
+PROCESSES := $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores > 3 ? 8 : 2 * cores)))
 PYTEST := PYTEST_DEBUG_TEMPROOT=$(TEMPORARY) $(BIN)/python -m pytest -n $(PROCESSES) -m "not soak"
 
 # Where nothing may be compiled to bytecode, each of thousands of processes compiles all that it imports, for a second.
