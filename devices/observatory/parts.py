@@ -83,6 +83,8 @@ LONGEST_SILENCE_S = 60
 LONGEST_TRY_S = 300
 """Longest deadline of one command that switches a lamp off, s. It is not tried again before."""
 _LARGE = 1_000_000_000
+_LEAST_WATCH_S = 0.1
+"""Shortest interval at which lamps are read back in an exposure, s."""
 
 Seconds = Annotated[float, Field(ge=0, le=LONGEST_S, allow_inf_nan=False, strict=True)]
 Positive = Annotated[float, Field(gt=0, le=LONGEST_S, allow_inf_nan=False, strict=True)]
@@ -290,7 +292,8 @@ class LampsModel(Grown):
     all_off_s: Seconds = Field(description="the same for the switch's own all-off")
     status_s: Seconds = Field(description=_STATUS)
     watch_s: Seconds = Field(
-        10.0, description="how often the lamps are read back while a frame integrates; 0: only before and after"
+        10.0,
+        description="how often the lamps are read back while a frame integrates, 0.1 or more; 0: only before and after",
     )
     break_off_spoilt: Annotated[bool, Field(strict=True)] = Field(
         True,
@@ -337,6 +340,9 @@ class LampsModel(Grown):
 
     @model_validator(mode="after")
     def _bearable(self) -> Self:
+        if 0.0 < self.watch_s < _LEAST_WATCH_S:
+            said = f"reading the lamps back every {self.watch_s:g} s leaves their switch no time for commands"
+            raise Refusal(said, f"0, or {_LEAST_WATCH_S:g} or more", at=("watch_s",))
         for name, unit in self.units.items():
             if unit.warmup_s >= unit.longest_on_s:
                 said = f"the lamp's warm-up of {unit.warmup_s:g} s uses up its {unit.longest_on_s:g} s"

@@ -120,6 +120,7 @@ def test_policies_are_relative_to_the_document(edited: Edit, tmp_path: Path) -> 
             "  exclusive: [[Neon]]\n  on_s: 0.2",
             r"exclusive.0: .* at least two lamps, .*, got \['Neon'\]",
         ),
+        ("  on_s: 0.2", "  watch_s: 0.001\n  on_s: 0.2", "lamps.watch_s: .* every 0.001 s .*: 0, or 0.1 or more"),
         ("lamps:", "name: twice\nlamps:", r"own.yaml:39: name: key given twice \(first in line 7\)"),
         ("P1-1: 1650", "P1-1: 1650.5", "fibsel.fibres.P1-1: expected a whole number .*, got 1650.5"),
         ("sci: {alt_deg: 70.804", "sky: {alt_deg: 70.804", "positions.calibration.sky: unknown telescope 'sky'"),
