@@ -70,10 +70,10 @@ class Ahead:
 
     Args:
         observatory: its selectors and lamps.
-        step: makes a step with its deadline, from its id, its work and its expected seconds.
+        step: makes a step with its deadline, from its id, its work, its expected seconds, and `longest_s`.
     """
 
-    def __init__(self, observatory: Observatory, step: Callable[[str, Work, float], Step]) -> None:
+    def __init__(self, observatory: Observatory, step: Callable[..., Step]) -> None:
         self._shields = observatory.shields
         self._lamps = observatory.lamps
         self._tight = observatory.spectrographs.light_tight_shutter
