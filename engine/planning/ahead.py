@@ -20,7 +20,6 @@ from safelight.states import (
     Need,
     Wait,
     WaitDark,
-    Work,
 )
 
 __all__ = ["Ahead", "Lit", "LitAhead"]
