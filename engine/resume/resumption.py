@@ -47,8 +47,11 @@ from safelight.states.paths import LampPaths
 
 __all__ = ["Remaining", "ResumeRequest", "look_ahead", "remaining_of", "resume"]
 
-_GLANCE_S = 0.5
-"""Time limit for reading the lamps before they are switched off, s."""
+_GLANCE_S = 2.0
+"""Time limit for reading the lamps before they are switched off, s. Where it is too short, a dark is taken again.
+
+An answer takes 0.1 s over a broker, and a connection on a busy machine more than 0.5 s.
+"""
 
 
 @dataclass(frozen=True, slots=True)
