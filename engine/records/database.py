@@ -30,6 +30,10 @@ __all__ = ["Journal", "default_url"]
 
 _Values = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 """One row, or several."""
+_Entry = tuple[sa.Executable, _Values]
+"""Statement and its values."""
+_Batch = tuple[Iterable[_Entry], Tenure | None]
+"""Entries of one run, and its tenure."""
 
 _LOCK_NUMBER = 7236831
 """Number of PostgreSQL's advisory lock for `alone`, chosen at random."""
@@ -138,6 +142,11 @@ class Journal:
         """Whether other processes find this open file under the same URL: it may have been moved or replaced."""
         return self._file == _identity(self._engine.url)
 
+    @property
+    def file(self) -> tuple[str, int, int] | None:
+        """Path and identity of SQLite's file, or None if the database is a server's."""
+        return None if self._file is None else (str(self._engine.url.database), *self._file)
+
     def see_in_place(self) -> None:
         """Check that other processes find what was written.
 
@@ -185,12 +194,11 @@ class Journal:
         """
         self._refuse_if_abandoned()
         try:
-            parameters = dict(values) if isinstance(values, Mapping) else [dict(row) for row in values]
-            return int(self._connection.execute(statement, parameters or None).rowcount)
+            return int(self._connection.execute(statement, _parameters(values)).rowcount)
         except SQLAlchemyError as error:
             raise self._failed(error) from None
 
-    def enter(self, entries: Iterable[tuple[sa.Executable, _Values]]) -> None:
+    def enter(self, entries: Iterable[_Entry]) -> None:
         """Write all entries in one transaction, make them durable, and check that others can find them.
 
         Raises:
@@ -201,6 +209,51 @@ class Journal:
             self.write(statement, values)
         self.commit()
         self.see_in_place()
+
+    def enter_together(self, batches: Iterable[_Batch]) -> list[JournalError | None]:
+        """Write batches of several runs in one transaction, each whole or not at all, and make them durable.
+
+        Args:
+            batches: entries of one run each, with its tenure.
+
+        Returns:
+            For each batch why it was not written. None: it is durable.
+
+        Raises:
+            JournalError: as `write`; then nothing was written.
+            JournalMoved: as `enter`.
+        """
+        self._refuse_if_abandoned()
+        try:
+            # With the write lock from the beginning, another process can't hold up a part of the batches.
+            with self._immediately(), self._connection.begin():
+                errors = [self._enter_apart(entries, tenure) for entries, tenure in batches]
+        except SQLAlchemyError as error:
+            raise self._failed(error) from None
+        self.see_in_place()
+        return errors
+
+    def _enter_apart(self, entries: Iterable[_Entry], tenure: Tenure | None) -> JournalError | None:
+        """Write one of several batches of a transaction. Return why it was undone.
+
+        Raises:
+            SQLAlchemyError: it failed, and the transaction is over (SQLite ends it when the disk is full).
+        """
+        failed: JournalError | None = None
+        self._connection.exec_driver_sql("SAVEPOINT batch")
+        try:
+            for statement, values in entries:
+                self._connection.execute(statement, _parameters(values))
+            if tenure is not None:
+                tenure.check(self._connection)
+        except (SQLAlchemyError, JournalFenced) as error:
+            try:
+                self._connection.exec_driver_sql("ROLLBACK TO batch")
+            except SQLAlchemyError:
+                raise error from None
+            failed = error if isinstance(error, JournalFenced) else JournalError(self._why(error))
+        self._connection.exec_driver_sql("RELEASE batch")
+        return failed
 
     def commit(self) -> None:
         """Make everything since the last commit durable.
@@ -274,7 +327,10 @@ class Journal:
         except SQLAlchemyError:
             self._connection.invalidate()
         kind = JournalBusy if _is_busy(error) else JournalError
-        return kind(f"the journal {self} failed: {_words(error)}")
+        return kind(self._why(error))
+
+    def _why(self, error: SQLAlchemyError) -> str:
+        return f"the journal {self} failed: {_words(error)}"
 
     def _refuse_if_abandoned(self) -> None:
         if self._abandoned:
@@ -330,6 +386,11 @@ class Journal:
                 self._connection.exec_driver_sql(statement)
         if not self._connection.execute(sa.select(tables.version)).all():
             self._connection.execute(sa.insert(tables.version), {"version_num": tables.VERSION})
+
+
+def _parameters(values: _Values) -> dict[str, Any] | list[dict[str, Any]] | None:
+    """Return values as SQLAlchemy takes them."""
+    return (dict(values) if isinstance(values, Mapping) else [dict(row) for row in values]) or None
 
 
 @cache
