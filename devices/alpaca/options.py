@@ -121,10 +121,13 @@ class TelescopeUnit(OptionsPart):
     Attributes:
         server: its server, where it is not that of all.
         device: number of the telescope.
+        parked_at: the named position at which the telescope is parked. It is sent there by parking it, it is read there
+            while it is parked, whatever its coordinates say, and it is unparked before it slews elsewhere.
     """
 
     server: Where | None = None
     device: Number = 0
+    parked_at: Annotated[str, Field(min_length=1)] | None = None
 
 
 class TelescopeOptions(OptionsPart):
