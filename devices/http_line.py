@@ -32,6 +32,9 @@ _PATIENCE_S = 0.05
 _KEPT_S = 2.0
 """How long a connection is kept without a request, s: small servers have few, and close them without a word."""
 
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)
+"""Errors after which nothing was sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
@@ -117,7 +120,8 @@ class HttpLine:
             # The library closes the connection on which an answer is still due.
             words = f"no answer from {self.where} in {seconds}; read it back before you ask again"
             raise context.unknown(words) from None
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        # A name that no host can have is a UnicodeError, raised before anything is sent.
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
             raise self._lost(error, context) from error
 
     async def close(self) -> None:
@@ -145,7 +149,7 @@ class HttpLine:
         )
 
     def _lost(self, error: Exception, context: CommandContext) -> DeviceFailed | DeviceDisconnected:
-        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.InvalidURL | httpx.UnsupportedProtocol):
+        if isinstance(error, _NOT_SENT):
             return context.failed(f"no server answers at {self.where}: {why_unreachable(error)}")
         said = quoted("httpx", str(error) or type(error).__name__)
         words = f"the connection to {self.where} was lost; {said}"

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from safelight.devices.errors import DeviceFailed
-from safelight.devices.observatory.yaml_document import nearest
+from safelight.devices.observatory.yaml_document import nearest, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from safelight.devices.observatory.observatory import Observatory
     from safelight.devices.observatory.selectors import SelectorModel
+    from safelight.devices.protocols import AltAz
 
-__all__ = ["demand_positions", "demand_telescopes"]
+__all__ = ["demand_positions", "demand_telescopes", "park_direction"]
 
 
 def demand_telescopes(named: Iterable[str], names: tuple[str, ...]) -> None:
@@ -25,6 +27,25 @@ def demand_telescopes(named: Iterable[str], names: tuple[str, ...]) -> None:
         if name not in names:
             known = nearest(name, names)
             raise DeviceFailed(f"no such telescope; {known}", device=f"telescopes.{name}", verb="goto")
+
+
+def park_direction(observatory: Observatory, telescope: str, parked_at: str | None) -> AltAz | None:
+    """Return the direction that stands for a parked telescope, or None if the document names none.
+
+    Args:
+        observatory: the document.
+        telescope: its name.
+        parked_at: the position at which it is parked.
+
+    Raises:
+        ObservatoryError: there is no such position.
+    """
+    if parked_at is None:
+        return None
+    if parked_at not in observatory.positions:
+        place = ("telescopes", "units", telescope, "parked_at")
+        raise unknown(place, "position", parked_at, observatory.positions)
+    return observatory.targets(parked_at)[telescope]
 
 
 def demand_positions(targets: Mapping[str, str], units: Mapping[str, SelectorModel]) -> None:

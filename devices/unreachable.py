@@ -25,7 +25,8 @@ def why_unreachable(error: BaseException) -> str:
         error: as a library raised it. The reason is in the error of the operating system that caused it.
     """
     for cause in _causes(error):
-        if isinstance(cause, socket.gaierror):
+        # A name that can't be written as a host's name is a UnicodeError.
+        if isinstance(cause, socket.gaierror | UnicodeError):
             return _NO_SUCH_NAME
         # With several addresses of a host, asyncio keeps the numbers in the words only.
         written = re.search(r"\[Errno (\d+)\]", str(cause))

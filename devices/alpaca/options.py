@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from safelight.devices.observatory.driver_options import OptionsPart, Wait
+from safelight.devices.observatory.driver_options import HostAndPort, OptionsPart, Wait
 from safelight.documents.errors import Refusal
-from safelight.documents.expectations import EXPECTED
 
 __all__ = [
     "AlpacaMonitorOptions",
@@ -22,8 +21,7 @@ __all__ = [
     "Where",
 ]
 
-_ADDRESS = {EXPECTED: "`HOST:PORT`, such as 10.0.0.5:11111"}
-Where = Annotated[str, Field(pattern=r"^[^/\s:]+:\d{1,5}$", json_schema_extra=_ADDRESS)]
+Where = HostAndPort
 Number = Annotated[int, Field(ge=0, le=4_294_967_295, strict=True)]
 
 
@@ -123,10 +121,13 @@ class TelescopeUnit(OptionsPart):
     Attributes:
         server: its server, where it is not that of all.
         device: number of the telescope.
+        parked_at: the named position at which the telescope is parked. It is sent there by parking it, it is read there
+            while it is parked, whatever its coordinates say, and it is unparked before it slews elsewhere.
     """
 
     server: Where | None = None
     device: Number = 0
+    parked_at: Annotated[str, Field(min_length=1)] | None = None
 
 
 class TelescopeOptions(OptionsPart):

@@ -19,6 +19,7 @@ from safelight.devices.command_context import CommandContext
 from safelight.devices.http_line import HttpLine, HttpRequest
 
 if TYPE_CHECKING:
+    from safelight.devices.errors import DeviceError
     from safelight.devices.protocols import Timekeeper
 
 __all__ = ["NOT_IMPLEMENTED", "AlpacaDevice", "AlpacaServer", "Kind", "Refused"]
@@ -139,8 +140,25 @@ class AlpacaServer:
         try:
             await self.order(device, method, context, overtakes=overtakes, **parameters)
         except Refused as refused:
-            known = refused.number in _NOTHING_DONE
-            raise (context.failed if known else context.unknown)(_words(device, method, refused)) from None
+            raise _refusal(device, method, refused, context) from None
+
+    async def put_slowly(self, device: AlpacaDevice, method: str, context: CommandContext, deadline_s: float) -> None:
+        """Command a device that may answer only when it is done.
+
+        Args:
+            device: which one.
+            method: as in the address of the request.
+            context: for errors.
+            deadline_s: how long that may take, s.
+
+        Raises:
+            DeviceError: no answer, or an error of the device.
+        """
+        await self._connect(device, context, overtakes=False)
+        try:
+            await self._send("PUT", device, method, context, {}, overtakes=False, deadline_s=deadline_s)
+        except Refused as refused:
+            raise _refusal(device, method, refused, context) from None
 
     async def order(
         self,
@@ -248,6 +266,7 @@ class AlpacaServer:
         parameters: dict[str, object],
         *,
         overtakes: bool,
+        deadline_s: float | None = None,
     ) -> dict[str, Any]:
         form = {**parameters, "ClientID": _CLIENT, "ClientTransactionID": next(_transactions)}
         if verb == "GET":
@@ -255,7 +274,7 @@ class AlpacaServer:
         else:
             kind = (("Content-Type", "application/x-www-form-urlencoded"),)
             request = HttpRequest("PUT", self._path(device, method, {}), urlencode(form), kind)
-        response = await self._line.send(request, context, overtakes=overtakes)
+        response = await self._line.send(request, context, overtakes=overtakes, deadline_s=deadline_s)
         try:
             return self._meaning(response, method, context, form["ClientTransactionID"])
         except Refused as refused:
@@ -295,6 +314,12 @@ class AlpacaServer:
         if number:
             raise Refused(number, str(answer.get("ErrorMessage", "")))
         return answer
+
+
+def _refusal(device: AlpacaDevice, method: str, refused: Refused, context: CommandContext) -> DeviceError:
+    """Return the error for a command that was answered with one: nothing was done, or that is unknown."""
+    known = refused.number in _NOTHING_DONE
+    return (context.failed if known else context.unknown)(_words(device, method, refused))
 
 
 def _words(device: AlpacaDevice, method: str, refused: Refused) -> str:

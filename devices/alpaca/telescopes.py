@@ -11,7 +11,7 @@ from safelight.devices.concurrently import each_of, together
 from safelight.devices.observatory.driver_options import read_options
 from safelight.devices.observatory.yaml_document import wrong
 from safelight.devices.protocols import AltAz, TelescopeStatus
-from safelight.devices.targets import demand_telescopes
+from safelight.devices.targets import demand_telescopes, park_direction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,10 +24,14 @@ __all__ = ["AlpacaTelescopes"]
 _INVALID_OPERATION = 0x40B
 _BEGINS_S = 0.5
 """A mount may take so long until it says that it slews, s."""
+_PARKS_S = 600.0
+"""Older interfaces answer an order to park or to unpark only when it is done. No mount takes longer, s."""
+_SILENT_S = 30.0
+"""A mount that parks may call that no slew for so long, s."""
 
 
 class AlpacaTelescopes:
-    """Telescopes that slew to directions in the horizontal frame."""
+    """Telescopes that slew to directions in the horizontal frame, or to their park position."""
 
     def __init__(self, site: DriverSite, model: TelescopesModel) -> None:
         self._clock = site.clock
@@ -36,6 +40,7 @@ class AlpacaTelescopes:
         self._look_every_s, self._deadline_s = chosen.look_every_s, chosen.deadline_s
         self._servers: dict[str, AlpacaServer] = {}
         self._units: dict[str, tuple[AlpacaServer, AlpacaDevice]] = {}
+        self._parked: dict[str, AltAz | None] = {}
         for name, plain in model.units.items():
             unit = read_options(TelescopeUnit, plain, f"telescopes.units.{name}")
             address = unit.server or chosen.server
@@ -44,6 +49,7 @@ class AlpacaTelescopes:
                 raise wrong(("telescopes", "options", "server"), words, "`HOST:PORT`, here or at the telescope")
             server = self._servers.setdefault(address, AlpacaServer(address, site.clock, chosen.deadline_s))
             self._units[name] = (server, AlpacaDevice("telescope", unit.device))
+            self._parked[name] = park_direction(site.observatory, name, unit.parked_at)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -51,9 +57,10 @@ class AlpacaTelescopes:
         return tuple(self._units)
 
     async def goto(self, targets: Mapping[str, AltAz]) -> None:
-        """Slew, all at once. A cancelled slew continues until `stop`."""
+        """Slew or park, all at once. A cancelled slew continues until `stop`."""
         demand_telescopes(targets, self.names)
-        await together(*(self._slew(name, to) for name, to in targets.items()))
+        moves = (self._park(name) if to == self._parked[name] else self._slew(name, to) for name, to in targets.items())
+        await together(*moves)
 
     async def status(self) -> Mapping[str, TelescopeStatus]:
         """Ask each telescope where it is.
@@ -76,10 +83,11 @@ class AlpacaTelescopes:
         (server, device), context = self._units[name], _asker(name, "goto")
         if not await server.get(device, "canslewaltazasync", context):
             raise context.failed(
-                "this mount does not slew to altitude and azimuth; use one that does, or park it by hand"
+                "this mount does not slew to altitude and azimuth; use one that does, or calibrate where it is "
+                "parked (`parked_at`)"
             )
         if await server.get(device, "atpark", context):
-            await server.put(device, "unpark", context)
+            await server.put_slowly(device, "unpark", context, _PARKS_S)
         try:
             # An equatorial mount refuses a horizontal slew while it tracks.
             await server.order(device, "tracking", context, Tracking=False)
@@ -91,18 +99,53 @@ class AlpacaTelescopes:
         while await server.get(device, "slewing", context) or self._clock.now() - began < _BEGINS_S:
             await self._clock.sleep(min(self._look_every_s, _BEGINS_S))
 
+    async def _park(self, name: str) -> None:
+        """Park a telescope, and return when it says that it is parked.
+
+        Raises:
+            DeviceError: it can't be parked, or does not say so.
+        """
+        (server, device), context = self._units[name], _asker(name, "goto")
+        if await server.get(device, "atpark", context) is True:
+            return
+        if not await server.get(device, "canpark", context):
+            raise context.failed("this mount can't be parked")
+        await server.put_slowly(device, "park", context, _PARKS_S)
+        heard_s = self._clock.now()
+        while await server.get(device, "atpark", context) is not True:
+            if await server.get(device, "slewing", context):
+                heard_s = self._clock.now()
+            if self._clock.now() - heard_s > _SILENT_S:
+                raise context.unknown(f"is not parked {_SILENT_S:g} s after the order, and does not slew")
+            await self._clock.sleep(min(self._look_every_s, _BEGINS_S))
+
     async def _where_in_time(self, name: str) -> TelescopeStatus:
         async with bounded(self._clock, self._deadline_s, _asker(name, "status")):
             return await self._where(name)
 
     async def _where(self, name: str) -> TelescopeStatus:
         (server, device), context = self._units[name], _asker(name, "status")
+        parked = self._parked[name]
+        if parked is not None and await self._is_parked(name, context):
+            return TelescopeStatus(parked, slewing=False)
         slewing = await server.get(device, "slewing", context)
-        alt_deg = await server.get(device, "altitude", context)
-        az_deg = await server.get(device, "azimuth", context)
+        try:
+            alt_deg = await server.ask(device, "altitude", context)
+            az_deg = await server.ask(device, "azimuth", context)
+        except Refused as refused:
+            if refused.number != NOT_IMPLEMENTED:
+                raise context.failed(f"does not say where it is: {refused.number:#x} {refused.message}") from None
+            return TelescopeStatus(None, slewing=slewing is not False)
         if not isinstance(slewing, bool) or any(not _is_number(value) for value in (alt_deg, az_deg)):
             raise context.unknown(f"says that it is at {alt_deg!r}, {az_deg!r}, slewing {slewing!r}")
         return TelescopeStatus(AltAz(float(alt_deg), float(az_deg)), slewing=slewing)
+
+    async def _is_parked(self, name: str, context: CommandContext) -> bool:
+        server, device = self._units[name]
+        found = await server.get(device, "atpark", context)
+        if not isinstance(found, bool):
+            raise context.unknown(f"says of being parked: {found!r}")
+        return found
 
     async def _stop(self, name: str) -> None:
         (server, device), context = self._units[name], _asker(name, "stop")

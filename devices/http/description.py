@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from safelight.devices.http_line import server_name
 from safelight.devices.observatory.driver_options import OptionsPart, Wait
 from safelight.documents.errors import Refusal
 from safelight.documents.expectations import EXPECTED
@@ -29,8 +30,20 @@ __all__ = [
 CHANNEL = "{channel}"
 """Stands for the lamp's channel in paths, bodies, places and patterns."""
 
-_ADDRESS = {EXPECTED: "an address that begins with http:// or https://, such as http://10.0.0.5"}
-Address = Annotated[str, Field(pattern=r"^https?://[^/?#\s]+", json_schema_extra=_ADDRESS)]
+_WORDS = "an address that begins with http:// or https://, such as http://10.0.0.5"
+
+
+def _with_a_host(url: str) -> str:
+    try:
+        server_name(url)
+    except ValueError:
+        raise Refusal("", f"{_WORDS}, and a port from 1 to 65535") from None
+    return url
+
+
+Address = Annotated[
+    str, Field(pattern=r"^https?://[^/?#\s]+", json_schema_extra={EXPECTED: _WORDS}), AfterValidator(_with_a_host)
+]
 Plain = bool | int | float | str
 Values = tuple[Plain, ...]
 

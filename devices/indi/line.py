@@ -220,7 +220,7 @@ class IndiLine:
             await self.close()
             try:
                 reader, self._writer = await asyncio.open_connection(self._host, self._port)
-            except OSError as error:
+            except (OSError, ValueError) as error:  # a name that no host can have is a ValueError
                 raise context.failed(f"no INDI server answers at {self.where}: {why_unreachable(error)}") from error
             self._reading = asyncio.get_running_loop().create_task(self._listen(reader))
 

@@ -153,11 +153,14 @@ class IndiTelescopeUnit(OptionsPart):
         device: name of the device.
         lat_deg: latitude of the telescope; without it and `lon_deg` the mount is asked (`GEOGRAPHIC_COORD`).
         lon_deg: longitude, to the east.
+        parked_at: the named position at which the telescope is parked. It is sent there by parking it, it is read there
+            while it is parked, whatever its coordinates say, and it is unparked before it slews elsewhere.
     """
 
     device: Text
     lat_deg: Annotated[float, Field(ge=-90, le=90)] | None = None
     lon_deg: Annotated[float, Field(ge=-180, le=360)] | None = None
+    parked_at: Text | None = None
 
 
 class IndiTelescopesOptions(OptionsPart):

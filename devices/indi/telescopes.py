@@ -13,7 +13,7 @@ from safelight.devices.indi.options import IndiTelescopesOptions, IndiTelescopeU
 from safelight.devices.indi.properties import get_properties, new_vector
 from safelight.devices.observatory.driver_options import read_options
 from safelight.devices.protocols import TelescopeStatus
-from safelight.devices.targets import demand_telescopes
+from safelight.devices.targets import demand_telescopes, park_direction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ _FOREVER_S = 86_400.0
 
 
 class IndiTelescopes:
-    """Mounts that are sent to directions in the horizontal frame, and stay there without tracking."""
+    """Mounts that are sent to directions in the horizontal frame or parked, and stay there without tracking."""
 
     def __init__(self, site: DriverSite, model: TelescopesModel) -> None:
         chosen = read_options(IndiTelescopesOptions, model.options, "telescopes.options")
@@ -44,6 +44,9 @@ class IndiTelescopes:
             name: read_options(IndiTelescopeUnit, plain, f"telescopes.units.{name}")
             for name, plain in model.units.items()
         }
+        self._parked = {
+            name: park_direction(site.observatory, name, unit.parked_at) for name, unit in self._units.items()
+        }
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -51,9 +54,10 @@ class IndiTelescopes:
         return tuple(self._units)
 
     async def goto(self, targets: Mapping[str, AltAz]) -> None:
-        """Slew, all at once. A cancelled slew continues until `stop`."""
+        """Slew or park, all at once. A cancelled slew continues until `stop`."""
         demand_telescopes(targets, self.names)
-        await together(*(self._slew(name, to) for name, to in targets.items()))
+        moves = (self._park(name) if to == self._parked[name] else self._slew(name, to) for name, to in targets.items())
+        await together(*moves)
 
     async def status(self) -> Mapping[str, TelescopeStatus]:
         """Ask each telescope where it is. One that is not connected is nowhere.
@@ -90,6 +94,50 @@ class IndiTelescopes:
         await self._go(coordinates, goal, context)
         if known[_TRACKING] is not None:
             await device.set(_TRACKING, {"TRACK_OFF": "On"}, context)
+
+    async def _park(self, name: str) -> None:
+        """Park a mount, and return when it says that it is parked.
+
+        Raises:
+            DeviceError: it refuses, does not begin, is stopped on its way, or its driver ends.
+        """
+        device, line, context = (
+            self._device(self._moving, name),
+            self._moving,
+            CommandContext(f"telescopes.{name}", "goto"),
+        )
+        await device.connect(context)
+        if _is_parked(await device.learn(_PARK, context)):
+            return
+        before = line.serial
+        values = {"PARK": "On"}
+        await line.tell(new_vector("switch", device.name, _PARK, values) + get_properties(device.name, _PARK), context)
+
+        def heard() -> Vector | None:
+            vector = line.known(device.name, _PARK)
+            if vector is None:
+                raise context.unknown(f"the driver of {device.name} has ended while it parked")
+            if vector.serial <= before:
+                return None
+            if vector.state == "Alert":
+                error = line.error_of(device.name, before)
+                raise context.unknown(f"{device.name} {_PARK} is in state Alert: {error or 'it says no more'}")
+            return vector
+
+        def begins() -> bool | None:
+            vector = heard()
+            return True if vector is not None and (vector.state == "Busy" or _is_parked(vector)) else None
+
+        def ends() -> bool | None:
+            vector = heard()
+            return True if vector is not None and vector.state != "Busy" else None
+
+        if not await line.until(begins, self._deadline_s, context):
+            raise context.unknown(
+                f"{device.name} does not park: {self._deadline_s:g} s after the order it stands still"
+            )
+        if await line.until(ends, _FOREVER_S, context) is None or not _is_parked(line.known(device.name, _PARK)):
+            raise context.unknown(f"{device.name} has stopped before it was parked")
 
     async def _go(self, coordinates: Vector, goal: Equatorial, context: CommandContext) -> None:
         """Order coordinates, and return when the mount slews no more.
@@ -139,6 +187,9 @@ class IndiTelescopes:
         device, context = self._device(self._asking, name), CommandContext(f"telescopes.{name}", "status")
         if not await device.is_connected(context):
             return TelescopeStatus(None, slewing=False)
+        parked = self._parked[name]
+        if parked is not None and _is_parked(await device.read(_PARK, context)):
+            return TelescopeStatus(parked, slewing=False)
         vector = await device.read(_COORDINATES, context)
         ra_h, dec_deg = vector.number("RA"), vector.number("DEC")
         if ra_h is None or dec_deg is None or vector.state == "Alert":
@@ -189,3 +240,8 @@ class IndiTelescopes:
     def _device(self, line: IndiLine, name: str) -> IndiDevice:
         device = self._units[name].device
         return IndiDevice(line, device, self._settings.get(device, {}))
+
+
+def _is_parked(vector: Vector | None) -> bool:
+    """Return whether a mount is parked. While it parks (Busy), it shows that already. A second order ends in Idle."""
+    return vector is not None and vector.on == ("PARK",) and vector.state in {"Ok", "Idle"}

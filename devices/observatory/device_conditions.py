@@ -6,9 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from safelight.devices.observatory.driver_options import HostAndPort
 from safelight.devices.observatory.parts import ObservatoryPart, Positive
 from safelight.documents.errors import Refusal
-from safelight.documents.expectations import EXPECTED
 
 __all__ = ["DOME_STATES", "AlpacaConditionModel", "IndiConditionModel", "WeatherSensor"]
 
@@ -32,7 +32,6 @@ WeatherSensor = Literal[
 ]
 """Sensors of Alpaca's ObservingConditions, as in the address of a request."""
 
-_ADDRESS = {EXPECTED: "`HOST:PORT`, such as 10.0.0.5:11111"}
 _Number = Annotated[int, Field(ge=0, le=4_294_967_295, strict=True)]
 _Text = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -40,9 +39,7 @@ _Text = Annotated[str, Field(min_length=1, max_length=200)]
 class AlpacaConditionModel(ObservatoryPart):
     """Value of a device of an Alpaca server: a SafetyMonitor, a Dome or an ObservingConditions."""
 
-    server: Annotated[str, Field(pattern=r"^[^/\s:]+:\d{1,5}$", json_schema_extra=_ADDRESS)] = Field(
-        description="`HOST:PORT`"
-    )
+    server: HostAndPort = Field(description="`HOST:PORT`")
     safety_monitor: _Number | None = Field(
         None, description="number of a SafetyMonitor; the value is `true` while it is safe"
     )

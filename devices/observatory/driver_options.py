@@ -11,17 +11,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from safelight.devices.errors import ObservatoryError
 from safelight.devices.observatory.yaml_document import refusal
 from safelight.documents.errors import Problem, Refusal, Unreadable
+from safelight.documents.expectations import EXPECTED
 from safelight.documents.parsed import Parsed
 from safelight.documents.source import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Login", "OptionsPart", "Port", "Wait", "read_options", "secret_of"]
+__all__ = ["HostAndPort", "Login", "OptionsPart", "Port", "Wait", "read_options", "secret_of"]
 
 M = TypeVar("M", bound=BaseModel)
 
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
+_ADDRESS = {EXPECTED: "`HOST:PORT`, such as 10.0.0.5:11111"}
+_PORT = r"0*(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
+HostAndPort = Annotated[str, Field(pattern=rf"^[^/\\?#\[\]\s:]+:{_PORT}$", json_schema_extra=_ADDRESS)]
 Wait = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False, strict=True)]
 
 

@@ -4,10 +4,11 @@ A lamp is lit in a block that has been compiled before, so that it is warm when 
 on name the position of the selector that blocks it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from math import inf
+from typing import Protocol
 
 from safelight.devices.observatory.observatory import Observatory
 from safelight.engine.planning.block_tree import exposures_of, steps_of, switches, with_needs
@@ -64,15 +65,24 @@ class LitAhead:
     passed_s: float
 
 
+class StepMaker(Protocol):
+    """Function that makes a step with its deadline, from its id, its work and its expected and longest seconds."""
+
+    def __call__(
+        self, state_id: str, work: Work, expected_s: float, frame: str | None = None, longest_s: float = 0.0
+    ) -> Step:
+        """Return the step."""
+
+
 class Ahead:
     """Lamps of an observatory that may be lit ahead.
 
     Args:
         observatory: its selectors and lamps.
-        step: makes a step with its deadline, from its id, its work, its expected seconds, and `longest_s`.
+        step: makes a step with its deadline.
     """
 
-    def __init__(self, observatory: Observatory, step: Callable[..., Step]) -> None:
+    def __init__(self, observatory: Observatory, step: StepMaker) -> None:
         self._shields = observatory.shields
         self._lamps = observatory.lamps
         self._tight = observatory.spectrographs.light_tight_shutter

@@ -93,6 +93,8 @@ def _of_device(condition: ConditionModel) -> str:
         found = asyncio.run(read_condition(condition, Clock()))
     except DeviceError as error:
         return f"it can't be read: {error.reason}"[:_LONGEST_REASON]
+    except Exception as error:  # noqa: BLE001 - a mistake of safelight or of a library must not end the worker
+        return f"it can't be read: safelight itself has failed ({type(error).__name__}), please report it"
     return _compared(condition, found)
 
 

@@ -1,5 +1,7 @@
 """Conditions of a night that are read from Alpaca and INDI servers."""
 
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -187,6 +189,45 @@ def test_indi_in_trouble(indi: IndiServer, station: Station, hardware: Host) -> 
     hardware.call(indi.start())
 
 
+def of_alpaca(server: str) -> ConditionModel:
+    """Return a condition that is read from a safety monitor."""
+    return ConditionModel(alpaca={"server": server, "safety_monitor": 0}, timeout_s=SLOW_S)
+
+
+@pytest.mark.parametrize("server", ["no..host:80", "xn--a:80", "a\x01b:80"])
+def test_names_that_no_host_has(server: str) -> None:
+    """A name that can't even be looked up is a condition not met, like one that nobody answers to."""
+    host = server.partition(":")[0]
+    indi = ConditionModel(indi={"host": host, "device": "D", "property": "P", "element": "E"}, timeout_s=SLOW_S)
+    assert f"can't be read: no server answers at {server}: " in why_unmet(of_alpaca(server))
+    assert f"can't be read: no INDI server answers at {host}:7624: " in why_unmet(indi)
+
+
+def test_a_package_that_is_not_installed() -> None:
+    """A worker without the library of a condition's driver says what to install, and lives on."""
+    code = (
+        "import sys; sys.modules['httpx'] = None\n"
+        "from safelight.engine.queue.conditions import why_unmet\n"
+        "from safelight.devices.observatory.site_habits import ConditionModel\n"
+        "print(why_unmet(ConditionModel(alpaca={'server': 'h:1', 'safety_monitor': 0})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    words = "it can't be read: needs a package that is not installed: httpx. Install safelight with its extra 'alpaca'"
+    assert words in done.stdout
+    assert done.returncode == 0
+
+
+def test_a_mistake_of_safelight_is_not_met(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nothing foresees is a condition that is not met, and no end of the worker."""
+
+    async def breaks(*_: object) -> bool:
+        raise KeyError("shutterstatus")
+
+    monkeypatch.setattr("safelight.engine.queue.conditions.read_condition", breaks)
+    words = "it can't be read: safelight itself has failed (KeyError), please report it"
+    assert why_unmet(of_alpaca("h:1")) == words
+
+
 SERVER = {"server": "h:1"}
 
 
@@ -202,6 +243,9 @@ SERVER = {"server": "h:1"}
         ({"alpaca": SERVER | {"weather": 0, "sensor": "wind"}, "below": 3}, "windgust"),
         ({"alpaca": SERVER | {"safety_monitor": 0}, "equals": "safe"}, "`true` or `false`"),
         ({"alpaca": {"server": "h", "safety_monitor": 0}}, "`HOST:PORT`"),
+        ({"alpaca": {"server": "h:65536", "safety_monitor": 0}}, "`HOST:PORT`"),
+        ({"alpaca": {"server": "h:0", "safety_monitor": 0}}, "`HOST:PORT`"),
+        ({"alpaca": {"server": "[::1:80", "safety_monitor": 0}}, "`HOST:PORT`"),
         ({"indi": {"device": "D", "property": "P"}}, "element"),
         ({"indi": {"device": "D", "property": "P", "element": "E"}, "url": "http://x"}, "one of `url`"),
     ],

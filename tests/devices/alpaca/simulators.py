@@ -49,6 +49,11 @@ class Simulators:
         lit = {name for place, name in enumerate(LAMPS) if self.ask(f"switch/0/getswitchvalue?Id={place}")}
         return lit | ({"Panel"} if self.ask("covercalibrator/0/calibratorstate") == 3 else set())
 
+    def places(self) -> tuple[float, int]:
+        """Return the value of the mirror, and the slot of the filter wheel."""
+        mirror = self.ask(f"switch/0/getswitchvalue?Id={len(LAMPS)}")
+        return float(mirror), int(self.ask("filterwheel/0/position"))
+
     def observatory(self, shipped: Mapping[str, Any], **times: Any) -> dict[str, Any]:
         """Return the shipped document with this server in it, and quick times."""
         text = yaml.safe_dump(dict(shipped)).replace("127.0.0.1:11111", f"127.0.0.1:{self.port}")
@@ -65,9 +70,9 @@ def simulators(folder: Path) -> Iterator[Simulators]:
     devices = config["devices"]
     element = {"description": "x", "canwrite": True, "canasync": False, "value": False}
     limits = {"minimum": 0.0, "maximum": 1.0, "step": 1.0}
-    names = [*LAMPS, "mirror is in"]
+    names = [*LAMPS, "mirror", "mirror is in"]
     devices["switch"][0]["switches"] = {
-        place: {"name": name, **element, **limits, "canwrite": name in LAMPS} for place, name in enumerate(names)
+        place: {"name": name, **element, **limits, "canwrite": name != names[-1]} for place, name in enumerate(names)
     }
     devices["switch"][0]["maxswitch"] = len(names)
     devices["covercalibrator"][0]["calibratorstate"] = 1

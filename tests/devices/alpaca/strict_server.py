@@ -104,6 +104,9 @@ class Mount:
     speed: float = 60.0
     goal: tuple[float, float] | None = None
     left_at: float = 0.0
+    park: tuple[float, float] = (0.0, 90.0)
+    parking: bool = False
+    knows_horizon: bool = True
 
     def where(self) -> tuple[float, float, bool]:
         """Return altitude, azimuth and whether it slews."""
@@ -113,13 +116,19 @@ class Mount:
         part = (now() - self.left_at) * self.speed / way
         if part >= 1:
             (self.alt, self.az), self.goal = self.goal, None
+            self.parked, self.parking = self.parked or self.parking, False
             return self.alt, self.az, False
         return self.alt + part * (self.goal[0] - self.alt), self.az + part * (self.goal[1] - self.az), True
 
     def halt(self) -> None:
         """Stop where it is."""
         self.alt, self.az, _ = self.where()
-        self.goal = None
+        self.goal, self.parking = None, False
+
+    def go(self, goal: tuple[float, float], *, parking: bool = False) -> None:
+        """Slew, or slew to park."""
+        self.halt()
+        self.goal, self.left_at, self.parking = goal, now(), parking
 
 
 @dataclass
@@ -418,14 +427,21 @@ class StrictServer(Listener):
         head = np.array([1, 0, 0, 0, 44, 2, 8, 2, columns, rows, 0], "<i4")
         return head.tobytes() + pixels.tobytes()
 
+    def _telescope_property(self, mount: Mount, verb: str) -> Any:
+        alt, az, slewing = mount.where()
+        plain = {"slewing": slewing, "atpark": mount.parked, "canpark": True, "tracking": mount.tracking}
+        if verb in {"altitude", "azimuth"} and not mount.knows_horizon:
+            raise AlpacaError(0x400, "not implemented")
+        return (plain | {"canslewaltazasync": mount.knows_horizon, "altitude": alt, "azimuth": az})[verb]
+
     def _telescope(self, method: str, number: int, verb: str, form: dict[str, str]) -> Any:
         mount = self.mounts[number]
-        alt, az, slewing = mount.where()
         if method == "GET":
-            plain = {"altitude": alt, "azimuth": az, "slewing": slewing, "atpark": mount.parked}
-            return (plain | {"canslewaltazasync": True, "tracking": mount.tracking})[verb]
+            return self._telescope_property(mount, verb)
         if verb == "unpark":
             mount.parked = False
+        elif verb == "park":
+            mount.go(mount.park, parking=True)
         elif verb == "tracking":
             mount.tracking = form.pop("Tracking") == "True"
         elif verb == "abortslew":
@@ -438,8 +454,7 @@ class StrictServer(Listener):
                 raise AlpacaError(0x408, "parked")
             if mount.tracking:
                 raise AlpacaError(0x40B, "tracking")
-            mount.halt()
-            mount.goal, mount.left_at = goal, now()
+            mount.go(goal)
         else:
             raise BadRequest(verb)
         return None

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from safelight.devices import AltAz, open_devices
+from safelight.devices import AltAz, Observatory, open_devices
 from safelight.engine.clock import Clock
 from safelight.testing import (
     LampContract,
@@ -21,8 +21,10 @@ from safelight.testing import (
     Wire,
     check_contract,
 )
-from tests.devices.alpaca.conftest import observatory_at
-from tests.devices.alpaca.strict_server import StrictServer
+from tests.devices.alpaca.conftest import observatory_at, parked_at
+from tests.devices.alpaca.strict_server import Mount, StrictServer
+
+TARGET = TelescopeContract.target
 
 
 class AlpacaStandIn(LampStandIn, SpectrographStandIn, TelescopeStandIn):
@@ -73,14 +75,18 @@ class OnAlpaca:
     hardware: ClassVar[type[AlpacaStandIn]] = AlpacaStandIn
     bound_s = 5.0
 
+    def observatory(self, port: int) -> Observatory:
+        """Return the document."""
+        return observatory_at(port)
+
     @asynccontextmanager
     async def stage(self, home: Path) -> AsyncIterator[Stage[Any, Any]]:
         """Return a server with a wire to it."""
-        server = StrictServer()
+        server = StrictServer(mounts=[Mount(park=(TARGET.alt_deg, TARGET.az_deg))])
         await server.start()
         try:
             async with Wire(server.port, slow_s=2.0) as wire:
-                observatory = observatory_at(wire.port)
+                observatory = self.observatory(wire.port)
                 yield Stage(
                     open=lambda: getattr(open_devices(observatory, clock=Clock(), home=home), self.kind),
                     hardware=self.hardware(server),
@@ -110,7 +116,15 @@ class TestTelescopes(OnAlpaca, TelescopeContract):
     kind = "telescopes"
 
 
-@pytest.mark.parametrize("contract", [TestLamps, TestSpectrographs, TestTelescopes])
+class TestParkedTelescopes(TestTelescopes):
+    """The same mount, whose target is its park position."""
+
+    def observatory(self, port: int) -> Observatory:
+        """Return the document, in which a position means parked."""
+        return parked_at(observatory_at(port, telescopes_units={"parked_at": "park"}), TARGET)
+
+
+@pytest.mark.parametrize("contract", [TestLamps, TestSpectrographs, TestTelescopes, TestParkedTelescopes])
 def test_nonsense(contract: type[Any]) -> None:
     """Answers that are HTTP and JSON and mean nothing are taken for no success and for no state."""
     nonsense = type("Nonsense", (contract,), {"hardware": TalkingNonsense, "troubles": ("garbled",)})

@@ -64,6 +64,37 @@ def test_from_an_address_to_an_arc(server: Simulators, bench: Bench, tmp_path: P
     assert "ThAr is OFF" in live.output
 
 
+SET_UPS: Mapping[str, Any] = {
+    "name": "setups",
+    "steps": [
+        {"lamps": ["ThAr"], "warmup": 0.2, "exposure_time": 1},
+        {"lamps": ["Panel"], "warmup": 0.2, "exposure_time": 1, "for": {"filter": ["red", "blue"]}},
+    ],
+}
+WHERE = {"ThAr-1s-001": ("in", "clear"), "Panel-1s-001": ("out", "red"), "Panel-1s-002": ("out", "blue")}
+"""Frame -> its mirror and its filter."""
+VALUES = {"in": 1.0, "out": 0.0, "red": 0, "blue": 2, "clear": 3}
+"""Position -> what the server calls it: a value of the switch, a slot of the wheel."""
+
+
+def test_mirror_and_wheel(server: Simulators, bench: Bench) -> None:
+    """The mirror is in for the arc and out for the panel, the wheel where a step says: at the server and in headers."""
+    run = bench.start(SET_UPS)
+    seen = {}
+    while run.until(lambda event: event["event"] == "state.started" and event["kind"] == "expose"):
+        assert run.last is not None
+        seen[run.last["frame"]] = server.places()
+    assert run.end() == 0
+    assert seen == {frame: (VALUES[mirror], VALUES[slot]) for frame, (mirror, slot) in WHERE.items()}
+    for frame, places in WHERE.items():
+        (path,) = bench.frames.glob(f"*/*-{frame}-ccd.fits")
+        header = fits.getheader(path)
+        assert (header["MIRROR"], header["FILTER"]) == places
+    # At the end the mirror goes where it is safe, and the wheel stays.
+    assert server.places() == (VALUES["out"], VALUES["blue"])
+    assert server.lit() == set()
+
+
 def test_conditions_of_a_night(server: Simulators) -> None:
     """Safety monitor, dome and weather station are read as the server has them, and compared."""
     where = {"server": f"127.0.0.1:{server.port}"}

@@ -74,6 +74,7 @@ class Sweep:
     def _document(self, deadline_s: float) -> dict[str, Any]:
         plain = load_observatory("alpaca-bench").model_dump(mode="json")
         where = {"server": f"127.0.0.1:{self.proxy.port}", "deadline_s": deadline_s}
+        plain["selectors"] = None
         plain["lamps"] |= {
             "options": where | {"lamps": {"Argon": {"switch": 0}}},
             "units": {"Argon": {"warmup_s": WARMUP_S, "flavour": "arc", "longest_on_s": 60.0}},

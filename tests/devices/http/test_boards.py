@@ -216,6 +216,8 @@ def test_outlets_are_locked() -> None:
     [
         ({"entry": {"board": "shely-2"}}, "servers.shed.board.*did you mean 'shelly-2'"),
         ({"entry": {"url": "10.0.0.5"}}, "servers.shed.url"),
+        ({"entry": {"url": "http://10.0.0.5:65536"}}, "servers.shed.url: .* a port from 1 to 65535, got"),
+        ({"entry": {"url": "http://[::1"}}, "servers.shed.url: expected an address"),
         ({"entry": {"lamps": {"Argn": 1}}}, "did you mean 'Argon'"),
         ({"entry": {"lamps": {"Argon": 1}}}, "the lamp Neon is on no server"),
         ({"entry": {"password": "x", "password_file": "y"}}, "exclude each other"),

@@ -38,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianServer]:
 
 def document(port: int) -> Observatory:
     """Return an observatory with the mount."""
-    unit = {"device": "Telescope Simulator", "lat_deg": 43.6, "lon_deg": 1.4}
+    unit = {"device": "Telescope Simulator", "lat_deg": 43.6, "lon_deg": 1.4, "parked_at": "park"}
     options = {"host": "127.0.0.1", "port": port, "deadline_s": DEADLINE_S}
     plain: dict[str, Any] = dict(PLAIN)
     plain["telescopes"] = PLAIN["telescopes"] | {"driver": "indi", "units": {"sci": unit}, "options": options}
@@ -78,6 +78,39 @@ def test_a_mount_slews_to_directions_and_stays(server: DebianServer, tmp_path: P
     assert not stopped.slewing
     assert stopped.where is not None
     assert separation_deg(stopped.where, second) > 1.0
+
+
+def test_a_mount_parks_and_is_unparked(server: DebianServer, tmp_path: Path) -> None:
+    """A slew to the park position parks the mount, also when it is parked already, and the next slew unparks it."""
+
+    async def scene() -> list[tuple[TelescopeStatus, bool]]:
+        devices = open_devices(document(server.port), clock=Clock(), home=tmp_path)
+        telescopes = devices.telescopes
+        assert telescopes is not None
+        found = []
+        try:
+            for to in (near, parked, parked, near):
+                await telescopes.goto({"sci": to})
+                found.append(((await telescopes.status())["sci"], await is_parked()))
+            return found
+        finally:
+            await devices.close()
+
+    async def is_parked() -> bool:
+        line = IndiLine("127.0.0.1", server.port, Clock(), DEADLINE_S)
+        vector = await line.read("Telescope Simulator", "TELESCOPE_PARK", ASKER)
+        await line.close()
+        return vector.on == ("PARK",)
+
+    # It parks at the eastern horizon.
+    near, parked = AltAz(20.0, 100.0), document(server.port).targets("park")["sci"]
+    first, second, third, last = asyncio.run(scene())
+    assert [seen[1] for seen in (first, second, third, last)] == [False, True, True, False]
+    for status, _ in (second, third):
+        assert status == TelescopeStatus(parked, slewing=False)
+    for status, _ in (first, last):
+        assert status.where is not None
+        assert separation_deg(status.where, near) < 0.3
 
 
 def set_switch(port: int, device: str, name: str, element: str) -> None:

@@ -15,10 +15,11 @@ from safelight.devices.indi.horizon import Equatorial, GeographicPlace, equatori
 from safelight.devices.timing import separation_deg
 from safelight.engine.clock import Clock
 from safelight.testing import Stage, TelescopeContract, TelescopeStandIn, Trouble, Wire
-from tests.devices.alpaca.strict_server import Mount, now
+from tests.devices.alpaca.strict_server import Mount
 from tests.devices.indi.conftest import PLAIN, with_camera
 from tests.devices.indi.indi_server import IndiServer, Lines, Talker
 
+TARGET = TelescopeContract.target
 SITE = GeographicPlace(43.6, 1.4)
 
 
@@ -28,9 +29,9 @@ class IndiMount(Talker):
     name = "Telescope Simulator"
 
     def __init__(self) -> None:
-        self.mount = Mount(alt=40.0, az=100.0, parked=True)
+        self.mount = Mount(alt=40.0, az=100.0, parked=True, park=(TARGET.alt_deg, TARGET.az_deg))
         self.refuses = self.idle_hands = False
-        self.alert = False
+        self.alert = self.asked_twice = self.stopped = False
         self._task: asyncio.Task[None] | None = None
 
     def handle(self, node: Node) -> Lines:
@@ -49,27 +50,38 @@ class IndiMount(Talker):
 
     def _obey(self, wanted: str, values: dict[str, str]) -> None:
         self.alert = False
-        if wanted == "TELESCOPE_PARK":
-            self.mount.parked = values.get("PARK") == "On"
+        self.asked_twice = wanted == "TELESCOPE_PARK" and self.mount.parked and values.get("PARK") == "On"
+        self.stopped = wanted == "TELESCOPE_ABORT_MOTION" and self.mount.parking
+        if wanted == "TELESCOPE_PARK" and values.get("PARK") != "On":
+            self.mount.parked = False
+        elif wanted == "TELESCOPE_PARK":
+            if not self.mount.parked:
+                self._go(self.mount.park, parking=True)
         elif wanted == "TELESCOPE_ABORT_MOTION":
             self.mount.halt()
         elif wanted == "EQUATORIAL_EOD_COORD" and not self.mount.parked:
             to = horizontal_of(Equatorial(float(values["RA"]), float(values["DEC"])), SITE, Clock().utc())
-            self.mount.halt()
-            self.mount.goal, self.mount.left_at = (to.alt_deg, to.az_deg), now()
-            self._task = asyncio.get_running_loop().create_task(self._tell())
+            self._go((to.alt_deg, to.az_deg))
+
+    def _go(self, to: tuple[float, float], *, parking: bool = False) -> None:
+        self.mount.go(to, parking=parking)
+        self._task = asyncio.get_running_loop().create_task(self._tell())
 
     async def _tell(self) -> None:
         while self.mount.where()[2]:
             await Clock().sleep(0.05)
             await self.server.say(self.vector("set", "EQUATORIAL_EOD_COORD"))
+        await self.server.say(self.vector("set", "TELESCOPE_PARK"))
 
     def vector(self, verb: str, name: str) -> str:
         """Return a definition or news of a vector."""
         alt, az, slewing = self.mount.where()
         kind, state, values = "Switch", "Ok", {"CONNECT": "On", "DISCONNECT": "Off"}
         if name == "TELESCOPE_PARK":
-            values = {"PARK": "On" if self.mount.parked else "Off", "UNPARK": "Off" if self.mount.parked else "On"}
+            goal = self.mount.parked or self.mount.parking
+            values = {"PARK": "On" if goal else "Off", "UNPARK": "Off" if goal or self.stopped else "On"}
+            state = "Busy" if self.mount.parking else "Idle" if self.asked_twice else "Ok"
+            state = "Alert" if self.alert or self.stopped else state
         elif name == "ON_COORD_SET":
             values = {"TRACK": "Off", "SLEW": "On", "SYNC": "Off"}
         elif name == "GEOGRAPHIC_COORD":
@@ -115,6 +127,7 @@ class TestTelescopes(TelescopeContract):
     bound_s = 6.0
     # Coordinates are of a moment: while they are asked for, the sky turns.
     tolerance_deg = 0.15
+    unit: ClassVar[Mapping[str, Any]] = {}
 
     @asynccontextmanager
     async def stage(self, home: Path) -> AsyncIterator[Stage[Telescopes, TelescopeStandIn]]:
@@ -125,9 +138,11 @@ class TestTelescopes(TelescopeContract):
         try:
             async with Wire(server.port, slow_s=2.0) as wire:
                 options = {"host": "127.0.0.1", "port": wire.port, "deadline_s": 1.5}
-                model = {"driver": "indi", "units": {"sci": {"device": mount.name}}, "options": options}
+                unit = {"device": mount.name} | self.unit
+                model = {"driver": "indi", "units": {"sci": unit}, "options": options}
                 plain: dict[str, Any] = dict(PLAIN) | {"telescopes": PLAIN["telescopes"] | model}
                 plain["positions"] = {name: {"sci": to["sci"]} for name, to in plain["positions"].items()}
+                plain["positions"]["park"] = {"sci": {"alt_deg": TARGET.alt_deg, "az_deg": TARGET.az_deg}}
                 document = with_camera(wire.port, plain)
 
                 def opened() -> Telescopes:
@@ -138,6 +153,12 @@ class TestTelescopes(TelescopeContract):
                 yield Stage(open=opened, hardware=MountStandIn(mount), wire=wire)
         finally:
             await server.stop()
+
+
+class TestParkedTelescopes(TestTelescopes):
+    """The same mount, whose target is its park position."""
+
+    unit: ClassVar[Mapping[str, Any]] = {"parked_at": "park"}
 
 
 @pytest.mark.parametrize(
