@@ -20,7 +20,6 @@ from safelight.states import (
     Need,
     Wait,
     WaitDark,
-    Work,
 )
 
 __all__ = ["Ahead", "Lit", "LitAhead"]
@@ -73,7 +72,7 @@ class Ahead:
         step: makes a step with its deadline, from its id, its work and its expected seconds.
     """
 
-    def __init__(self, observatory: Observatory, step: Callable[[str, Work, float], Step]) -> None:
+    def __init__(self, observatory: Observatory, step: Callable[..., Step]) -> None:
         self._shields = observatory.shields
         self._lamps = observatory.lamps
         self._tight = observatory.spectrographs.light_tight_shutter
@@ -217,8 +216,9 @@ class Ahead:
         if {lamp, *self._lamps.darkened_by(lamp)} & set(exposure.lamps):
             return None
         need, stood = exposure.need, {**places, **dict(exposure.need.setup)}
+        moving = {opening.selector for opening in exposure.openings}
         for selector, blocking in self._shields[lamp].items():
-            if stood.get(selector) in blocking:
+            if selector not in moving and stood.get(selector) in blocking:
                 return replace(need, shields=(*need.shields, (lamp, selector, stood[selector])))
         if self._tight and not exposure.order.opens_shutter:
             return replace(need, tolerated=(*need.tolerated, lamp))
