@@ -112,6 +112,8 @@ def title_of(name: str, frame: str | None = None) -> str:
         return f"mask for {parts[-1]}" if parts else "mask"
     if kind == "lamp-timed" and len(parts) > 1:
         return f"{parts[-1]} for a part of {frame or parts[0]}"
+    if kind == "shutter-timed" and len(parts) > 1:
+        return f"{parts[-1]} let through for a part of {frame or parts[0]}"
     verbs = {"readout": "read out", "lamp-warmup": "warm-up for", "point": "pointing for", "ready": "check"}
     verbs |= {"configure": "set-up for", "wait-dark": "wait, lamps off, before"}
     verbs |= {"wait": "wait before warm-up for", "expose": "expose", "lamp-off": "lamps off after", "adopt": "read out"}

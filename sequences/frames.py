@@ -79,7 +79,9 @@ class Frame:
         cameras: those that expose; empty: all.
         camera_s: (camera, seconds) for each that integrates for another time than `exposure_s`, the longest.
         levels: (lamp, percent) for each that is dimmed or could be.
-        lit_for: (lamp, seconds) for each of `lamps` that is on for a part of the exposure only.
+        lit_for: (lamp, seconds) for each of `lamps` that is switched on for a part of the exposure only.
+        opened_for: (lamp, seconds, selector, position) for each of `lamps` whose source shutter is opened for a part of
+            the exposure: before and after it, the selector is where `setup` has it.
         until: what ends the warm-up of `lamps`, after `warmup_s` at the earliest; None: `warmup_s` alone.
         rest: (seconds on, seconds off) of its lamps, where the document gives a duty cycle.
         aim: the counts from which its exposure time is found; None where it is given.
@@ -101,6 +103,7 @@ class Frame:
     camera_s: tuple[tuple[str, float], ...] = ()
     levels: tuple[tuple[str, float], ...] = ()
     lit_for: tuple[tuple[str, float], ...] = ()
+    opened_for: tuple[tuple[str, float, str, str], ...] = ()
     aim: Aim | None = None
     until: Until | None = None
     rest: tuple[float, float] | None = None

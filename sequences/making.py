@@ -107,16 +107,28 @@ class Making:
         setup = self.setup((), flavour, {})
         return Frame(self.id(kind), flavour, exposure_s, object=flavour, header=self.spec.header, setup=setup)
 
-    def setup(self, lamps: tuple[str, ...], flavour: str, own: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    def setup(
+        self,
+        lamps: tuple[str, ...],
+        flavour: str,
+        own: Mapping[str, str],
+        shut: Mapping[str, tuple[str, str]] = {},
+    ) -> tuple[tuple[str, str], ...]:
         """Return the position of each selector for a frame.
 
         The first of these applies: the step, a `set` before it, what lamps and flavour require, the document, the
         observatory, the frame before. Without a lamp, the frame before comes first of the last three.
 
+        Args:
+            lamps: of the frame.
+            flavour: of the frame.
+            own: selector -> position, in its step.
+            shut: lamp -> its source shutter, and where it is closed, for those that are opened during the exposure.
+
         Raises:
             Refusal: two of them contradict each other.
         """
-        required = self.vocabulary.required(lamps, flavour)
+        required = self.vocabulary.required(lamps, flavour, shut)
         found = agreed(*required, ("this step says so", own), ("a `set` before it says so", self.set_now))
         if flavour not in ("bias", "dark"):
             document = dict(self.spec.setup)

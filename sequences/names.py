@@ -1,6 +1,6 @@
 """Names of the observatory, found in any case, with the nearest name where there is no match."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Literal
 
@@ -185,6 +185,67 @@ class Vocabulary:
                 said = f"{lamp} can't be dimmed to {level:g} percent"
                 raise Refusal(said, f"a number from {limits[0]:g} to {limits[1]:g}", at=at)
 
+    def is_shuttered(self, lamp: str) -> bool:
+        """Return whether a lamp that is to be seen for a part of an exposure stays on behind its source shutter."""
+        return self.lamps[lamp].warmup_s > 0 and bool(self.lamps[lamp].shutters)
+
+    def source_shutters(self, timed: Iterable[str], lamps: tuple[str, ...], flavour: str) -> dict[str, tuple[str, str]]:
+        """Return the source shutter of each lamp that is seen for a part of an exposure, and stays on behind it.
+
+        It is the selector that moves fastest among those that nothing else in the frame requires.
+
+        Args:
+            timed: lamps that are seen for a part.
+            lamps: all lamps of the frame.
+            flavour: of the frame.
+
+        Returns:
+            Lamp -> selector, and the position of it that blocks the lamp.
+
+        Raises:
+            Refusal: two lamps are behind the same selector.
+        """
+        found: dict[str, tuple[str, str]] = {}
+        behind: dict[str, str] = {}
+        for lamp in filter(self.is_shuttered, timed):
+            others = self.required(tuple(each for each in lamps if each != lamp), flavour)
+            taken = {selector for _, setup in others for selector in setup}
+            blocking = self.lamps[lamp].shutters
+            free = [selector for selector in blocking if selector not in taken] or list(blocking)
+            selector = min(free, key=lambda name: self.site.selectors[name].takes_s)
+            other = behind.setdefault(selector, lamp)
+            if other != lamp:
+                said = f"{other} and {lamp} are both behind {selector}, which is opened for one of them at a time"
+                raise Refusal(said, "two steps", at=("lit_for", lamp))
+            unit = self.site.selectors[selector]
+            usual = (place for place in (unit.default, unit.safe) if place in blocking[selector])
+            found[lamp] = selector, next(usual, None) or blocking[selector][0]
+        return found
+
+    def demand_opened(self, lamp: str, selector: str, seconds: float, shortest_s: float) -> None:
+        """Check that a source shutter can be open for a part of an exposure.
+
+        Args:
+            lamp: the lamp behind it.
+            selector: the source shutter.
+            seconds: for which it is open.
+            shortest_s: time of the camera with the shortest exposure, s.
+
+        Raises:
+            Refusal: it can't.
+        """
+        moves_s = 2 * self.site.selectors[selector].takes_s
+        least_s, most_s = self.site.reading_s, shortest_s - moves_s
+        if least_s <= seconds <= most_s:
+            return
+        said = f"{selector} can't let {lamp} through for {seconds:g} s of {shortest_s:g} s: "
+        if seconds < least_s:
+            said += f"it is read back while it is open, which takes {least_s:g} s"
+        else:
+            said += f"its two moves with their read-back take {moves_s:g} s"
+        allowed = f"{least_s:g} to {most_s:g}" if most_s >= least_s else "a longer exposure"
+        raise Refusal(said, allowed, at=("lit_for", lamp))
+
     def demand_timed(self, lamp: str, seconds: float, exposure_s: float, shortest_s: float) -> None:
         """Check that a lamp can be on for a part of an exposure, or for the whole of it.
 
@@ -202,7 +263,8 @@ class Vocabulary:
         unit, at = self.lamps[lamp], ("lit_for", lamp)
         if unit.warmup_s:
             said = f"{lamp} has a warm-up of {unit.warmup_s:g} s, and a lamp that is lit during an exposure has none"
-            raise Refusal(said, "lamps whose `warmup_s` is 0 in the observatory document", at=at)
+            allowed = "lamps whose `warmup_s` is 0, or which have `warm_behind_shutter`, in the observatory document"
+            raise Refusal(said, allowed, at=at)
         if unit.level is not None:
             raise Refusal(f"{lamp} can be dimmed, and is on for whole exposures only", "another lamp", at=at)
         if seconds < unit.min_on_s:
@@ -216,9 +278,24 @@ class Vocabulary:
             least = f"at most {most_s:g}, or " if most_s > 0 else ""
             raise Refusal(said, f"{least}{exposure_s:g} for the whole exposure", at=at)
 
-    def required(self, lamps: tuple[str, ...], flavour: str) -> list[tuple[str, Mapping[str, str]]]:
-        """Return the positions required by the lamps of a frame, its flavour, and darkness without a shutter."""
-        wishes = [(f"{lamp} requires it", self.lamps[lamp].requires) for lamp in lamps]
+    def required(
+        self, lamps: tuple[str, ...], flavour: str, shut: Mapping[str, tuple[str, str]] = {}
+    ) -> list[tuple[str, Mapping[str, str]]]:
+        """Return the positions required by the lamps of a frame, its flavour, and darkness without a shutter.
+
+        Args:
+            lamps: of the frame.
+            flavour: of the frame.
+            shut: lamp -> its source shutter, and where it is closed, for those that are opened during the exposure.
+        """
+        wishes: list[tuple[str, Mapping[str, str]]] = []
+        for lamp in lamps:
+            requires = self.lamps[lamp].requires
+            if lamp in shut:
+                selector, place = shut[lamp]
+                requires = {name: at for name, at in requires.items() if name != selector}
+                wishes.append((f"closed until `lit_for` opens it for {lamp}", {selector: place}))
+            wishes.append((f"{lamp} requires it", requires))
         wishes.append((f"{flavour} frames require it", self.site.flavours.get(flavour, {})))
         if flavour in ("bias", "dark"):
             wishes.append(("darkness requires it", self.site.dark_at))

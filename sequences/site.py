@@ -17,6 +17,7 @@ class LampDefaults:
         level: lowest and highest percent to which it can be dimmed; None if it can't.
         min_on_s: its minimum on-time, s.
         label: stands for it in ids of frames and in OBJECT; None: its name.
+        shutters: selector -> the positions that block its light while it warms up; empty if nothing does.
     """
 
     name: str
@@ -26,6 +27,7 @@ class LampDefaults:
     level: tuple[float, float] | None = None
     min_on_s: float = 0.0
     label: str | None = None
+    shutters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def short(self) -> str:
@@ -35,10 +37,17 @@ class LampDefaults:
 
 @dataclass(frozen=True, slots=True)
 class SelectorDefaults:
-    """Selector of the observatory: its positions, and the default for frames that name none."""
+    """Selector of the observatory: its positions, and the default for frames that name none.
+
+    Attributes:
+        safe: where it goes at the end; None: it stays.
+        takes_s: time of a move with its read-back, s.
+    """
 
     positions: tuple[str, ...]
     default: str | None = None
+    safe: str | None = None
+    takes_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,7 @@ class Site:
         light_tight: the shutters are declared light-tight.
         source_shutters: lamps may warm up behind source shutters.
         switching_s: time that a lamp needs to be switched on and off, s.
+        reading_s: time until lamps and selectors are read back, s.
     """
 
     lamps: tuple[LampDefaults, ...]
@@ -102,6 +112,7 @@ class Site:
     counts: bool = False
     monitor: bool = False
     switching_s: float = 0.0
+    reading_s: float = 0.0
 
     def move_s(self, start: str, end: str) -> float:
         """Return the seconds that the mask takes from one fibre to another, 0 for the same fibre."""

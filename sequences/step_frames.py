@@ -101,7 +101,6 @@ class StepMaking(Making):
         names = [self.vocabulary.canonical("lamp", name) for name in step.lamps]
         lamps = [self.vocabulary.lamps[name] for name in sorted(names, key=self.vocabulary.rank.__getitem__)]
         flavour = step.flavour or lamps[0].flavour
-        setup = self.setup(tuple(names), flavour, self.own_setup(step, turn))
         level = turn.get("level", step.level)
         times_s = step.camera_times
         own_s = self.vocabulary.camera_seconds(times_s, step.spectrographs, step.cameras) if times_s else {}
@@ -110,7 +109,10 @@ class StepMaking(Making):
         aim = aim_of(step.exposure_time)
         for exposure_s in times:
             kind = self.called(step, f"{label}-{time_in_words(exposure_s, aim)}")
-            timed = tuple((lamp, seconds) for lamp, seconds in step.lit_for if seconds != exposure_s)
+            partly = tuple((lamp, seconds) for lamp, seconds in step.lit_for if seconds != exposure_s)
+            shut = self.vocabulary.source_shutters(dict(partly), tuple(names), flavour)
+            timed = tuple(each for each in partly if each[0] not in shut)
+            setup = self.setup(tuple(names), flavour, self.own_setup(step, turn), shut)
             for fibre, path in self.where(step, turn, exposure_s, kind):
                 self.left_at = path.fibres[-1] if path else fibre
                 for _ in range(step.count):
@@ -130,14 +132,25 @@ class StepMaking(Making):
                         camera_s=tuple((name, each) for name, each in own_s.items() if each != exposure_s),
                         levels=tuple((lamp.name, level or lamp.level[1]) for lamp in lamps if lamp.level),
                         lit_for=timed,
+                        opened_for=self.openings(partly, shut),
                         aim=aim,
                         until=until_of(step.warmup),
                         rest=step.rest,
                     )
 
+    def openings(
+        self, partly: tuple[tuple[str, float], ...], shut: Mapping[str, tuple[str, str]]
+    ) -> tuple[tuple[str, float, str, str], ...]:
+        """Return lamp, seconds, selector and open position for each source shutter that opens for a part."""
+        return tuple(
+            (lamp, seconds, shut[lamp][0], self.vocabulary.lamps[lamp].requires[shut[lamp][0]])
+            for lamp, seconds in partly
+            if lamp in shut
+        )
+
     @staticmethod
     def warmup_s(step: LampStep, lamp: LampDefaults, timed: Mapping[str, float]) -> float:
-        """Return the warm-up of a lamp, s. A lamp that is on for a part of the exposure has none."""
+        """Return the warm-up of a lamp, s. A lamp that is switched on for a part of the exposure has none."""
         if lamp.name in timed:
             return 0.0
         return warmup_of(step.warmup, lamp.warmup_s)

@@ -206,10 +206,15 @@ def _one_time(given: object, loops: tuple[tuple[str, Any], ...], at: tuple[str, 
 
 
 def _demand_agreement(
-    keys: StepKeys, lamps: tuple[str, ...], flavour: str, vocabulary: Vocabulary, inside: tuple[str, ...] = ()
+    keys: StepKeys,
+    lamps: tuple[str, ...],
+    flavour: str,
+    vocabulary: Vocabulary,
+    inside: tuple[str, ...] = (),
+    shut: Mapping[str, tuple[str, str]] = {},
 ) -> None:
     """Check that a step's set-up agrees with the requirements of its lamps and its flavour."""
-    required = vocabulary.required(lamps, flavour)
+    required = vocabulary.required(lamps, flavour, shut)
     wishes: list[tuple[str, dict[str, str], tuple[str | int, ...]]]
     wishes = [("this step says so", {name: place}, ("setup", name)) for name, place in keys.setup]
     for name, values in keys.loops:
@@ -268,8 +273,9 @@ class LampStep(StepKeys):
     )
     lit_for: Annotated[LampTimes, Given] = Field(
         (),
-        description="lamp -> seconds, for lamps without a warm-up that are on for a part of the exposure only; the "
-        "seconds of the exposure itself are the whole of it, for any lamp",
+        description="lamp -> seconds, for lamps that are seen for a part of the exposure only: lamps without a warm-up "
+        "are lit for it, those with `warm_behind_shutter` stay on and their source shutter opens; the seconds of the "
+        "exposure itself are the whole of it, for any lamp",
         examples=[{"Argon": 20, "Neon": 3}],
     )
     rest: Annotated[Rest | None, Given] = Field(
@@ -312,9 +318,9 @@ class LampStep(StepKeys):
         _one_time(self.exposure_time, self.loops)
         if not self.lamps:
             self._demand_without_lamp()
-        self._demand_timed()
-        self._demand_counts()
         vocabulary: Vocabulary | None = info.context
+        self._demand_timed(vocabulary)
+        self._demand_counts()
         if vocabulary:
             self._demand_site(vocabulary)
         return self
@@ -332,7 +338,11 @@ class LampStep(StepKeys):
         """Lamps that are on for a part of each exposure. The seconds of an exposure are the whole of it."""
         return {lamp for lamp, seconds in self.lit_for if seconds not in self.times}
 
-    def _demand_timed(self) -> None:
+    def _switched(self, vocabulary: Vocabulary | None) -> set[str]:
+        """Lamps that are lit for a part of each exposure. Others stay on behind a source shutter, which is opened."""
+        return {lamp for lamp in self._partly if vocabulary is None or not vocabulary.is_shuttered(lamp)}
+
+    def _demand_timed(self, vocabulary: Vocabulary | None) -> None:
         for lamp, _ in self.lit_for:
             if lamp not in self.lamps:
                 raise Refusal(f"{lamp} is not a lamp of this step", listed(self.lamps), at=("lit_for", lamp))
@@ -340,7 +350,7 @@ class LampStep(StepKeys):
             raise Refusal("`lit_for` and a sweep exclude each other", "two steps, or `mode: each`", at=("lit_for",))
         if self.lit_for and isinstance(self.warmup, Steady):
             raise Refusal("`steady` and `lit_for` exclude each other", "seconds", at=("warmup",))
-        if self.lit_for and self.warmup is not None and len(self._partly) == len(self.lamps):
+        if self.lit_for and self.warmup is not None and len(self._switched(vocabulary)) == len(self.lamps):
             raise Refusal("`warmup` has no effect: every lamp is on for a part of the exposure", at=("warmup",))
 
     def _demand_counts(self) -> None:
@@ -360,17 +370,23 @@ class LampStep(StepKeys):
             differing = ", ".join(f"{name} {flavour}" for flavour, name in flavours.items())
             said = f"these lamps have different flavours ({differing})"
             raise Refusal(said, "a `flavour` for the step", at=("lamps",))
-        _demand_agreement(self, self.lamps, self.flavour or next(iter(flavours)), vocabulary)
+        flavour: str = self.flavour or next(iter(flavours))
+        sometimes = [lamp for lamp, seconds in self.lit_for if any(seconds != each for each in self.times)]
+        shut = vocabulary.source_shutters(sometimes, self.lamps, flavour)
+        self._demand_left_alone(shut)
+        _demand_agreement(self, self.lamps, flavour, vocabulary, shut=shut)
         if self.level is not None:
             vocabulary.demand_level(self.lamps, self.level, ("level",))
         for number, level in enumerate(next((values for name, values in self.loops if name == "level"), ())):
             vocabulary.demand_level(self.lamps, level, ("for", "level", number))
         own_s = [seconds for _, seconds in self.camera_times]
+        exposures_s = [(max(own_s), min(own_s))] if own_s else [(each, each) for each in self.times]
         for lamp, seconds in self.lit_for:
-            if own_s:
-                vocabulary.demand_timed(lamp, seconds, max(own_s), min(own_s))
-            for exposure_s in () if own_s else self.times:
-                vocabulary.demand_timed(lamp, seconds, exposure_s, exposure_s)
+            for exposure_s, shortest_s in exposures_s:
+                if lamp in shut and seconds != exposure_s:
+                    vocabulary.demand_opened(lamp, shut[lamp][0], seconds, shortest_s)
+                else:
+                    vocabulary.demand_timed(lamp, seconds, exposure_s, shortest_s)
         self._demand_rest(vocabulary)
         if self.camera_times:
             vocabulary.camera_seconds(self.camera_times, self.spectrographs, self.cameras)
@@ -378,11 +394,19 @@ class LampStep(StepKeys):
             vocabulary.chosen(self.spectrographs, self.cameras)
         self._demand_sweep(vocabulary)
 
+    def _demand_left_alone(self, shut: Mapping[str, tuple[str, str]]) -> None:
+        """Check that the step itself does not place the source shutters that `lit_for` moves."""
+        for lamp, (selector, _) in shut.items():
+            for at in (("setup", selector), ("for", selector)):
+                if selector in dict(self.setup if at[0] == "setup" else self.loops):
+                    raise Refusal(f"`lit_for` moves {selector} itself, to let {lamp} through", "leave it out", at=at)
+
     def _demand_rest(self, vocabulary: Vocabulary) -> None:
         """Check that a warm-up and one exposure fit between two rests."""
         if self.rest is None:
             return
-        lamps = [vocabulary.lamps[name] for name in self.lamps if name not in self._partly]
+        switched = self._switched(vocabulary)
+        lamps = [vocabulary.lamps[name] for name in self.lamps if name not in switched]
         if not lamps:
             raise Refusal("`rest` has no effect: every lamp is on for a part of the exposure", at=("rest",))
         warmups_s = [lamp.warmup_s for lamp in lamps] if self.warmup is None else [self.warmup]

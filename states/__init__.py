@@ -11,6 +11,7 @@ from safelight.states.exposure import (
     FrameFile,
     Look,
     Need,
+    Opening,
     SeenLight,
     Shield,
     SteadyLight,
@@ -21,7 +22,7 @@ from safelight.states.fibsel_step import FibselStep
 from safelight.states.graph import ENDINGS, Event, Shape, State, StateGraph, Transition
 from safelight.states.instrument import Instrument, Tolerances
 from safelight.states.lamp_off import LampOff
-from safelight.states.lamp_warmup import LampWarmup, TimedLamp
+from safelight.states.lamp_warmup import LampWarmup, TimedLamp, TimedShutter
 from safelight.states.point import Park, Point
 from safelight.states.readout import Readout
 from safelight.states.ready import Ready, Restore
@@ -46,6 +47,7 @@ __all__ = [
     "Look",
     "Need",
     "Occupied",
+    "Opening",
     "Park",
     "Point",
     "Readout",
@@ -62,6 +64,7 @@ __all__ = [
     "Taken",
     "TakenFrame",
     "TimedLamp",
+    "TimedShutter",
     "Tolerances",
     "Transition",
     "Wait",

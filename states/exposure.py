@@ -17,6 +17,7 @@ __all__ = [
     "FrameFile",
     "Look",
     "Need",
+    "Opening",
     "Places",
     "ReadBack",
     "SeenLight",
@@ -128,6 +129,25 @@ class CountsWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """Source shutter that lets a lamp through for a part of an exposure.
+
+    Attributes:
+        lamp: it is on all the time, behind this selector.
+        seconds: for which the selector is open, s.
+        selector: the source shutter.
+        opened: its position that lets the light through.
+        closed: its position before and after, which blocks the light.
+    """
+
+    lamp: str
+    seconds: float
+    selector: str
+    opened: str
+    closed: str
+
+
+@dataclass(frozen=True, slots=True)
 class Exposure:
     """Facts of a frame that `expose` and `readout` need.
 
@@ -141,10 +161,11 @@ class Exposure:
         cameras: those that expose. Empty: all.
         camera_s: (camera, seconds) for each camera whose integration time differs from `exposure_s`.
         wait_s: time with all lamps off before it, s.
-        timed: (lamp, seconds) for lamps that are on for a part of it only.
+        timed: (lamp, seconds) for lamps that are switched on for a part of it only.
         counts: what the seconds are found from; `exposure_s` is the longest then. None: the seconds are given.
         rest: (on, off) of its lamps: how long they may be on, and how long they are off then, s; None: as long as they
             may by the observatory document.
+        openings: source shutters that let lamps of the need through for a part of it only.
     """
 
     frame: str
@@ -162,10 +183,16 @@ class Exposure:
     timed: tuple[tuple[str, float], ...] = field(default=(), metadata=_LATER)
     counts: CountsWanted | None = field(default=None, metadata=_LATER)
     rest: tuple[float, float] | None = field(default=None, metadata=_LATER)
+    openings: tuple[Opening, ...] = field(default=(), metadata=_LATER)
+
+    @property
+    def partly(self) -> tuple[tuple[str, float], ...]:
+        """(lamp, seconds) for each lamp whose light is there for a part of it only, s."""
+        return (*self.timed, *((each.lamp, each.seconds) for each in self.openings))
 
     @property
     def lamps(self) -> tuple[str, ...]:
-        """Lamps that are on during all of it, then those that are on for a part."""
+        """Lamps that are on during all of it, then those that are switched on for a part."""
         return (*self.need.lamps, *dict(self.timed))
 
     @property

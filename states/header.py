@@ -80,8 +80,10 @@ def _lamps(exposure: Exposure, instrument: Instrument) -> Header:
     steady_s = [instrument.steady_s[lamp] for lamp in exposure.need.lamps if lamp in instrument.steady_s]
     if steady_s:
         cards["WSTEADY"] = (round(max(steady_s), 1), "[s] warm-up until the light was steady")
+    through = {each.lamp: f"through {each.selector}" for each in exposure.openings}
     for lamp, on_s in instrument.timed_s.get(exposure.frame, {}).items():
-        cards[timed_keyword(instrument.keywords[lamp])] = (round(on_s, 2), f"[s] {lamp} on during the exposure")
+        how = through.get(lamp, "on")
+        cards[timed_keyword(instrument.keywords[lamp])] = (round(on_s, 2), f"[s] {lamp} {how} during the exposure")
     return cards
 
 

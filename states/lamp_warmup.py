@@ -1,8 +1,9 @@
-"""lamp-warmup and lamp-timed: light the lamps of a frame. No other states light lamps.
+"""lamp-warmup, lamp-timed and shutter-timed: the light of a frame's lamps. Only the first two light lamps.
 
 Before a lamp is lit, every shutter is read back, and closed where it is open. After a crash, a broker's stop or a
 failure of another program, a lamp would otherwise shine onto open detectors for its whole warm-up. Only a lamp that is
-on for a part of an exposure is lit while the shutters are open, by lamp-timed.
+on for a part of an exposure is lit while the shutters are open, by lamp-timed. One that needs a warm-up stays on behind
+its source shutter, which shutter-timed opens for a part of the exposure.
 
 A warm-up may end when the light is steady: a lamp monitor is read until it says so, or until the longest time.
 """
@@ -17,16 +18,16 @@ from typing import ClassVar
 from safelight.devices.concurrently import together
 from safelight.devices.errors import DeviceError
 from safelight.devices.protocols import DimmableLamps, LampState
-from safelight.states.configure import not_blocking, read_selectors
+from safelight.states.configure import misplaced, not_blocking, read_selectors
 from safelight.states.errors import BadFrame, StateError
-from safelight.states.exposure import LATER, Need, Shield, SteadyLight
+from safelight.states.exposure import LATER, Need, Opening, Shield, SteadyLight
 from safelight.states.instrument import Instrument
 from safelight.states.paths import LampPaths, lamps_now
 from safelight.states.shutters import close_shutters, darken
 from safelight.states.work import BLOCKED, LAMPS, SHUTTERS, Order
 from safelight.text import in_sentence
 
-__all__ = ["LampWarmup", "TimedLamp", "is_steady", "light"]
+__all__ = ["LampWarmup", "TimedLamp", "TimedShutter", "is_steady", "light"]
 
 Readings = Sequence[tuple[float, float]]
 """(seconds, light)."""
@@ -189,6 +190,73 @@ class TimedLamp:
         """Switch the lamp off. On the way out, safing does that."""
         if again:
             await darken((self.lamp,), instrument)
+
+
+@dataclass(frozen=True, slots=True)
+class TimedShutter:
+    """Open the source shutter of a lamp that is on for a part of an exposure, and close it before the shutter closes.
+
+    Attributes:
+        frame: the frame that integrates.
+        opening: the lamp, its source shutter, and the seconds.
+        lead_s: time before the shutter opens, s.
+    """
+
+    kind: ClassVar[str] = "shutter-timed"
+    frame: str
+    opening: Opening
+    lead_s: float
+
+    async def act(self, instrument: Instrument) -> None:
+        """Open the selector and read it back, with the lamp. After its time close it, and read it back.
+
+        Raises:
+            StateError: if the selector is read back elsewhere, or the lamp not as on.
+            BadFrame: if the time differs, or the shutter closed before the selector.
+        """
+        opening, clock = self.opening, instrument.clock
+        await clock.sleep(self.lead_s)
+        await self._move(opening.opened, instrument)
+        opened = clock.now()
+        await together(self._demand(opening.opened, instrument), self._demand_on(instrument))
+        await clock.sleep(opening.seconds - (clock.now() - opened))
+        open_s = clock.now() - opened
+        await self._move(opening.closed, instrument)
+        await self._demand(opening.closed, instrument)
+        instrument.timed_s.setdefault(self.frame, {})[opening.lamp] = open_s
+        until = clock.now()
+        if instrument.closed_at.get(self.frame, until) < until:
+            said = f"{opening.selector} was still open for {opening.lamp} when the shutter closed"
+            raise BadFrame(self.frame, said)
+        limit_s = opening.seconds * instrument.tolerances.lit + instrument.tolerances.computing_s
+        if abs(open_s - opening.seconds) > limit_s:
+            said = (
+                f"{opening.selector} let {opening.lamp} through for {open_s:.1f} s instead of {opening.seconds:.1f} s"
+            )
+            raise BadFrame(self.frame, said)
+
+    async def _move(self, position: str, instrument: Instrument) -> None:
+        selectors = instrument.devices.selectors
+        if selectors is None:
+            raise StateError(f"{self.opening.selector} has to move, but this observatory has no selectors")
+        await selectors.move({self.opening.selector: position})
+
+    async def _demand(self, position: str, instrument: Instrument) -> None:
+        """Demand that the selector is read back at a position."""
+        problem = misplaced(((self.opening.selector, position),), await read_selectors(instrument), {})
+        if problem:
+            raise StateError(f"during the exposure {problem}")
+
+    async def _demand_on(self, instrument: Instrument) -> None:
+        lamp, status = self.opening.lamp, await lamps_now(instrument.devices, instrument.clock)
+        seen = status.get(lamp, "unknown")
+        if seen != "on":
+            raise StateError(f"during the exposure lamp {lamp} reads {seen}{instrument.blame(lamp)}")
+
+    async def clean_up(self, instrument: Instrument, *, again: bool) -> None:  # noqa: ARG002
+        """Stop the selector. Before another try, `ready` closes it."""
+        if instrument.devices.selectors is not None:
+            await instrument.devices.selectors.stop()
 
 
 def is_steady(readings: Readings, steady: SteadyLight, dark: float) -> bool:

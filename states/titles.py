@@ -15,6 +15,7 @@ from safelight.states import (
     Ready,
     State,
     TimedLamp,
+    TimedShutter,
     Wait,
     WaitDark,
     Work,
@@ -52,6 +53,8 @@ def _of_work(state: State) -> str | None:  # noqa: PLR0911 - one for each kind
         return f"{verb} {'+'.join(work.lamps)}"
     if isinstance(work, TimedLamp):
         return f"light {work.lamp} for {work.lit_s:g} s"
+    if isinstance(work, TimedShutter):
+        return f"let {work.opening.lamp} through for {work.opening.seconds:g} s"
     if isinstance(work, LampOff):
         return "all lamps off" if state.id in ("safing", "lamp-off/all") else f"lamp off {'+'.join(work.lamps)}"
     if isinstance(work, Point):
@@ -67,7 +70,7 @@ def _of_work(state: State) -> str | None:  # noqa: PLR0911 - one for each kind
     return None
 
 
-def needs(work: Work | None, where: Mapping[str, str] = {}) -> str:
+def needs(work: Work | None, where: Mapping[str, str] = {}) -> str:  # noqa: PLR0911 - one for each kind
     """Return the needs of a state in a few words, or empty where its title is enough.
 
     Args:
@@ -89,6 +92,9 @@ def needs(work: Work | None, where: Mapping[str, str] = {}) -> str:
         until = "" if work.steady is None else f", until the light is steady, for {work.steady.longest_s:g} s at most"
         behind = "".join(f", behind {selector} {position}" for _, selector, position in work.shields)
         return f"for {max(work.warmup_s):g} s at least{until}{behind}"
+    if isinstance(work, TimedShutter):
+        opening = work.opening
+        return f"{opening.selector} {_at(opening.closed)} to {_at(opening.opened)} and back"
     if isinstance(work, Wait):
         return "until the lamp is needed"
     if isinstance(work, FibselStep) and work.frame is not None:

@@ -65,6 +65,7 @@ StateKind = Literal[
     "point",
     "lamp-warmup",
     "lamp-timed",
+    "shutter-timed",
     "fibsel-step",
     "configure",
     "expose",

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from safelight.devices.errors import ObservatoryError
 from safelight.devices.observatory.driver_options import read_options
+from safelight.devices.observatory.yaml_document import unknown, wrong
 from safelight.devices.simulated.motion import Span, overlap
-from safelight.devices.simulated.selectors import Wheels
+from safelight.devices.simulated.selectors import Wheels, homes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from safelight.devices.drivers import DriverSite
     from safelight.devices.observatory.observatory import Observatory
+    from safelight.documents.errors import Problem
 
-__all__ = ["Effect", "LightPath", "SpectralShape", "effects_of", "shape_of"]
+__all__ = ["Effect", "LightPath", "SpectralShape", "effects_of", "require_effects", "shape_of"]
 
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -66,20 +69,49 @@ def effects_of(observatory: Observatory) -> Mapping[str, Mapping[str, Effect]]:
     """Return the effect of each position of each simulated selector.
 
     Raises:
-        ObservatoryError: the value of a position is not an effect.
+        ObservatoryError: the value of a position is not an effect, or names an unknown lamp.
     """
-    model = observatory.selectors
+    model, lamps = observatory.selectors, observatory.lamps.units
     if model is None or model.driver != "simulated":
         return {}
     return {
-        name: {
-            position: read_options(
-                Effect, unit.of_driver(position) or {}, f"selectors.units.{name}.positions.{position}"
-            )
-            for position in unit.names
-        }
+        name: {position: _effect(unit.of_driver(position), (name, position), lamps) for position in unit.names}
         for name, unit in model.units.items()
     }
+
+
+def _effect(value: object, of: tuple[str, str], lamps: Iterable[str]) -> Effect:
+    """Return the effect of a position: its value in the document. `of` is the selector, and the position."""
+    selector, position = of
+    where = ("selectors", "units", selector, "positions", position)
+    if value is not None and not isinstance(value, dict):
+        raise wrong(where, f"expected a mapping such as {{passes: 0.5}}, got {value!r}", value=value)
+    effect = read_options(Effect, value or {}, ".".join(where))
+    for key in ("passes", "leaks"):
+        shares = getattr(effect, key)
+        for lamp in shares if isinstance(shares, dict) else ():
+            if lamp not in lamps:
+                raise unknown((*where, key, lamp), "lamp", lamp, lamps)
+    return effect
+
+
+def require_effects(observatory: Observatory) -> None:
+    """Check what the document says of simulated selectors: the effects of their positions, and their options.
+
+    Raises:
+        ObservatoryError: a wrong position or wrong options, with file, line and path.
+    """
+    model = observatory.selectors
+    refused: list[Problem] = []
+    if model is None or model.driver != "simulated":
+        return
+    for check in (lambda: effects_of(observatory), lambda: homes_of(model)):
+        try:
+            check()
+        except ObservatoryError as error:
+            refused += observatory.located(error).problems
+    if refused:
+        raise ObservatoryError(problems=refused)
 
 
 def shape_of(observatory: Observatory, setup: Mapping[str, str]) -> SpectralShape:

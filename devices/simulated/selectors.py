@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from safelight.devices.drivers import DriverSite
     from safelight.devices.observatory.selectors import SelectorsModel
 
-__all__ = ["SelectorOptions", "SimulatedSelectors", "Wheels"]
+__all__ = ["SelectorOptions", "SimulatedSelectors", "Wheels", "homes_of"]
 
 
 class SelectorOptions(BaseModel):
@@ -37,7 +37,7 @@ class Wheels(MotionFile):
     def __init__(self, site: DriverSite, model: SelectorsModel) -> None:
         super().__init__(site, "selectors", model.units)
         self.model = model
-        self._home = _homes(model)
+        self._home = homes_of(model)
 
     def place(self, name: str, motions: list[Motion]) -> float:
         """Return where a selector is now."""
@@ -60,8 +60,12 @@ class Wheels(MotionFile):
         return rests((float(self._home[name]),), motions, lambda place: place[0] == number, until)
 
 
-def _homes(model: SelectorsModel) -> dict[str, int]:
-    """Return the number of the position at which each selector is before it was ever moved."""
+def homes_of(model: SelectorsModel) -> dict[str, int]:
+    """Return the number of the position at which each selector is before it was ever moved.
+
+    Raises:
+        ObservatoryError: an unknown selector or position in the options.
+    """
     said = read_options(SelectorOptions, model.options, "selectors.options").home
     for name, position in said.items():
         where = ("selectors", "options", "home", name)

@@ -19,7 +19,7 @@ class LightKind:
         swept: the fibres that the mask lights in turn.
         setup: (selector, position).
         levels: (lamp, percent) for lamps that can be dimmed.
-        timed: (lamp, seconds) for lamps that are on for a part of the exposure.
+        timed: (lamp, seconds) for lamps that are seen for a part of the exposure.
         varies: whether the exposure time is found from counts, so that frames are not compared.
     """
 
@@ -70,7 +70,7 @@ def kind_of(exposure: Exposure, camera: str | None = None) -> LightKind:
     if exposure.flavour in ("bias", "dark"):
         return LightKind(exposure.flavour, (), exposure_s)
     need = exposure.need
-    lit = (tuple(sorted(need.setup)), tuple(sorted(need.levels)), tuple(sorted(exposure.timed)))
+    lit = (tuple(sorted(need.setup)), tuple(sorted(need.levels)), tuple(sorted(exposure.partly)))
     lamps = tuple(sorted(exposure.lamps))
     varies = exposure.counts is not None
     return LightKind(exposure.flavour, lamps, exposure_s, need.fibre, need.position, exposure.sweep, *lit, varies)

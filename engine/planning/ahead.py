@@ -226,8 +226,9 @@ class Ahead:
         if {lamp, *self._lamps.darkened_by(lamp)} & set(exposure.lamps):
             return None
         need, stood = exposure.need, {**places, **dict(exposure.need.setup)}
+        moving = {opening.selector for opening in exposure.openings}
         for selector, blocking in self._shields[lamp].items():
-            if stood.get(selector) in blocking:
+            if selector not in moving and stood.get(selector) in blocking:
                 return replace(need, shields=(*need.shields, (lamp, selector, stood[selector])))
         if self._tight and not exposure.order.opens_shutter:
             return replace(need, tolerated=(*need.tolerated, lamp))

@@ -32,6 +32,7 @@ from safelight.states import (
     LampOff,
     LampWarmup,
     Need,
+    Opening,
     Park,
     Point,
     Readout,
@@ -40,6 +41,7 @@ from safelight.states import (
     StateGraph,
     SteadyLight,
     TimedLamp,
+    TimedShutter,
     Wait,
     WaitDark,
     Work,
@@ -100,6 +102,10 @@ def exposure_of(frame: Frame) -> Exposure:
         timed=frame.lit_for,
         counts=_counts(frame.aim),
         rest=frame.rest,
+        openings=tuple(
+            Opening(lamp, seconds, selector, opened, dict(frame.setup)[selector])
+            for lamp, seconds, selector, opened in frame.opened_for
+        ),
     )
 
 
@@ -324,8 +330,8 @@ class _Compiler:
         integrate = self.step(f"expose/{frame}", Expose(exposure), expected_s, frame)
         self._burn(expected_s + ready.expected_s)
         self.leases.take(frame, exposure.need.lamps, self._burnt_s)
-        if exposure.timed:
-            timed = (("integrate", (integrate,)), *self._timed(exposure))
+        if exposure.partly:
+            timed = (("integrate", (integrate,)), *self._timed(exposure), *self._opened(exposure))
             return Chain(f"frame/{frame}", (ready, Parallel(f"timed/{frame}", "timed", timed, frame)), frame, restore)
         if not exposure.sweep:
             return Chain(f"frame/{frame}", (ready, integrate), frame, restore)
@@ -370,6 +376,17 @@ class _Compiler:
             label = lamps.label(lamp)
             step = self.step(f"lamp-timed/{exposure.frame}/{label}", work, expected_s, exposure.frame)
             yield f"lamp-{label}", (step,)
+
+    def _opened(self, exposure: Exposure) -> Iterator[Lane]:
+        """Yield a lane for each source shutter that is opened for a part of the exposure."""
+        lead_s = self.observatory.spectrographs.lead_s
+        for opening in exposure.openings:
+            work, label = TimedShutter(exposure.frame, opening, lead_s), self.observatory.lamps.label(opening.lamp)
+            expected_s = self.durations.open_s(opening)
+            yield (
+                f"shutter-{label}",
+                (self.step(f"shutter-timed/{exposure.frame}/{label}", work, expected_s, exposure.frame),),
+            )
 
     def _sweep(self, exposure: Exposure) -> tuple[Block, ...]:
         steps: list[Block] = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from safelight.devices.observatory.observatory import Observatory
 from safelight.devices.protocols import AltAz
 from safelight.devices.timing import move_s, slew_s
-from safelight.states.exposure import Exposure, Need
+from safelight.states.exposure import Exposure, Need, Opening
 
 __all__ = ["Durations"]
 
@@ -82,6 +82,12 @@ class Durations:
             return 0.0
         moves = (model.units[name].move_s + model.units[name].settle_s for name in selectors)
         return max(moves, default=0.0) + model.status_s
+
+    def open_s(self, opening: Opening) -> float:
+        """Return the time from the beginning of an exposure until its source shutter is closed again, s."""
+        move_s = self.configure_s((opening.selector,))
+        status_s = self.observatory.selectors.status_s if self.observatory.selectors else 0.0
+        return self.observatory.spectrographs.lead_s + 2 * move_s - status_s + opening.seconds
 
     def integrate_s(self, exposure: Exposure) -> float:
         """Return the time from the command to its answer, s: shutter, integration, shutter."""

@@ -154,7 +154,9 @@ class _Course:
         if self.observatory.spectrographs.light_tight_shutter and not exposure.order.opens_shutter:
             return True
         setup = dict(exposure.need.setup)
-        return any(setup.get(name) in (None, *blocking) for name, blocking in self.shields[lamp].items())
+        moving = {opening.selector for opening in exposure.openings}
+        shields = ((name, blocking) for name, blocking in self.shields[lamp].items() if name not in moving)
+        return any(setup.get(name) in (None, *blocking) for name, blocking in shields)
 
     def _shield(self, exposure: Exposure) -> None:
         """Switch lamps off that stayed on behind their source shutters, where a frame does not bear them."""

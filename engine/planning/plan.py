@@ -16,6 +16,7 @@ from safelight.engine.errors import EngineError, LampOnTooLong
 from safelight.engine.gc_tuning import no_garbage_collection
 from safelight.engine.leases import lease_words
 from safelight.engine.planning.compiler import Options, compile_graph
+from safelight.engine.planning.durations import Durations
 from safelight.engine.planning.frame_cards import observatory_cards
 from safelight.engine.planning.lower_bound import bound_s, excess_of
 from safelight.engine.planning.proof import Proof, prove
@@ -43,11 +44,18 @@ def site_of(observatory: Observatory, *, point: bool = True) -> Site:
     """
     lamps = (
         LampDefaults(
-            name, lamp.warmup_s, lamp.flavour, lamp.requires, lamp.level, lamp.min_on_s, observatory.lamps.label(name)
+            name,
+            lamp.warmup_s,
+            lamp.flavour,
+            lamp.requires,
+            lamp.level,
+            lamp.min_on_s,
+            observatory.lamps.label(name),
+            observatory.shields.get(name, {}),
         )
         for name, lamp in observatory.lamps.units.items()
     )
-    fibsel, spectrographs = observatory.fibsel, observatory.spectrographs
+    fibsel, spectrographs, durations = observatory.fibsel, observatory.spectrographs, Durations(observatory)
     selectors = observatory.selectors.units if observatory.selectors else {}
     cameras = {unit: spectrographs.cameras_of(unit) for unit in spectrographs.names}
     return Site(
@@ -64,7 +72,10 @@ def site_of(observatory: Observatory, *, point: bool = True) -> Site:
         policies={path.stem: _schema(path) for path in observatory.policy_paths},
         cards={keyword: says for keyword, _, says in observatory_cards(observatory)},
         sequences=observatory.sequences_folder,
-        selectors={name: SelectorDefaults(unit.names, unit.default) for name, unit in selectors.items()},
+        selectors={
+            name: SelectorDefaults(unit.names, unit.default, unit.safe, durations.configure_s((name,)))
+            for name, unit in selectors.items()
+        },
         flavours={flavour: model.requires for flavour, model in observatory.flavours.items()},
         dark_at=spectrographs.dark_at,
         exclusive=observatory.lamps.exclusive,
@@ -77,6 +88,7 @@ def site_of(observatory: Observatory, *, point: bool = True) -> Site:
         counts=spectrographs.judging.acts,
         monitor=observatory.lamps.monitor is not None,
         switching_s=observatory.lamps.on_s + observatory.lamps.off_s,
+        reading_s=max(observatory.lamps.status_s, observatory.selectors.status_s if observatory.selectors else 0.0),
     )
 
 

@@ -2,12 +2,13 @@
 
 There is one byte for each lamp: off (read back), doubt (may be on), lit (read back, as warm as the last command
 requested). There is one program counter for each lane, one byte for the position of each selector and for the level
-of each lamp that can be dimmed, and one bit for the shutters: all read back as closed, or not. The next move is any
-of these: an active state is done, a retry happens, the run is interrupted. Every integration asserts its light and
-its set-up. Every change of a lamp or a selector asserts that it disturbs no integration. Every lighting asserts that
-the shutters are closed, or that a source shutter blocks its light, and that lamps of its exclusive groups are off.
-Every ending except `unsafe` asserts that all lamps are off. SPIN itself looks for states without a next move (invalid
-end states) and for lines that are never reached.
+of each lamp that can be dimmed, and one bit for the shutters: all read back as closed, or not. A source shutter that
+lets a lamp through during its exposure has a position of its own, 255. The next move is any of these: an active state
+is done, a retry happens, the run is interrupted. Every integration asserts its light and its set-up. Every change of
+a lamp or a selector asserts that it disturbs no integration. Every lighting asserts that the shutters are closed, or
+that a source shutter blocks its light, and that lamps of its exclusive groups are off. Every ending except `unsafe`
+asserts that all lamps are off. SPIN itself looks for states without a next move (invalid end states) and for lines
+that are never reached.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,6 +34,7 @@ from safelight.states import (
     State,
     StateGraph,
     TimedLamp,
+    TimedShutter,
     WaitDark,
 )
 from safelight.states.graph import SAFING
@@ -40,6 +42,8 @@ from safelight.states.work import LAMPS, SHUTTERS, Order
 
 __all__ = ["to_promela"]
 
+_PASSING = 255
+"""Place of a source shutter that lets a lamp through, or was left so by a failure. `ready` closes it then."""
 _IDLE = 0
 """Program counter of a lane that does not run."""
 
@@ -164,10 +168,8 @@ class _Model:
                 + "".join(doubt)
                 + self._put(work.levels)
             )
-        if isinstance(work, TimedLamp):
-            dark = "".join(f"assert({self._lamp(rival)} == OFF); " for rival in self._rivals((work.lamp,)))
-            lamp = self._lamp(work.lamp)
-            return f"assert(light == {self._numbers[work.frame]}); assert({lamp} <= DOUBT); {dark}{lamp} = DOUBT; "
+        if isinstance(work, TimedLamp | TimedShutter):
+            return self._lit(work) if isinstance(work, TimedLamp) else self._opened(work)
         if isinstance(work, Configure):
             return "assert(light == 0); " + self._put(work.setup)
         if isinstance(work, WaitDark):
@@ -187,6 +189,34 @@ class _Model:
             return f"assert(charge == {self._frame(work.exposure) if isinstance(work, Readout) else 0}); "
         return ""
 
+    def _lit(self, work: TimedLamp) -> str:
+        """Statements that light a lamp while its own frame integrates."""
+        dark = "".join(f"assert({self._lamp(rival)} == OFF); " for rival in self._rivals((work.lamp,)))
+        lamp = self._lamp(work.lamp)
+        return f"assert(light == {self._numbers[work.frame]}); assert({lamp} <= DOUBT); {dark}{lamp} = DOUBT; "
+
+    def _opened(self, work: TimedShutter) -> str:
+        """Statements that open a source shutter: closed before, for its own frame, and nothing else is behind it."""
+        opening, slot = work.opening, self._slots[work.opening.selector]
+        need = next((e.need for e in self.graph.exposures if e.frame == work.frame and opening in e.openings), None)
+        blocking = self.shields.get(opening.lamp, {}).get(opening.selector, ())
+        minded = need is None or any(selector == opening.selector for _, selector, _ in need.shields)
+        number = self._values[opening.selector].index(opening.closed) + 1
+        asserted = f"assert(light == {self._numbers.get(work.frame, -1)}); assert(place_{slot} == {number}); "
+        if minded or opening.closed not in blocking or opening.opened in blocking:
+            asserted += "assert(false); "
+        return f"{asserted}place_{slot} = {_PASSING}; "
+
+    def _closed(self, name: str, at: object) -> str:
+        slot, number = self._slots[name], self._values[name].index(at) + 1
+        return f"if :: place_{slot} == {_PASSING} -> place_{slot} = {number} :: else fi; "
+
+    @cached_property
+    def _opening(self) -> frozenset[str]:
+        """Selectors that are opened during an exposure."""
+        works = (state.work for state in self.graph.states)
+        return frozenset(work.opening.selector for work in works if isinstance(work, TimedShutter))
+
     def _relit(self, work: Restore) -> str:
         """Statements for a restore: rivals are off or switched off first, and what it touches is in doubt."""
         rivals = (rival for rival in self._rivals(work.need.lamps) if rival not in work.off)
@@ -197,7 +227,7 @@ class _Model:
         own = "".join(f"{self._lamp(lamp)} = DOUBT; " for lamp in work.need.lamps)
         return dark + burning + own + self._put((*work.need.places, *work.need.levels))
 
-    def _done(self, state: State) -> str:
+    def _done(self, state: State) -> str:  # noqa: PLR0911 - one for each kind
         work = state.work
         if isinstance(work, LampWarmup):
             levels = self._put(work.levels, done=True)
@@ -205,6 +235,10 @@ class _Model:
             return levels + "".join(f"if :: {lamp} < {rank} -> {lamp} = {rank} :: else fi; " for lamp, rank in ranks)
         if isinstance(work, Configure):
             return self._put(work.setup, done=True)
+        if isinstance(work, TimedShutter):
+            return self._put(((work.opening.selector, work.opening.closed),), done=True)
+        if isinstance(work, Ready):
+            return "".join(self._closed(name, at) for name, at in work.need.places if name in self._opening)
         if isinstance(work, LampOff | TimedLamp):
             dark = (work.lamp,) if isinstance(work, TimedLamp) else work.lamps
             return "".join(f"{self._lamp(lamp)} = OFF; " for lamp in dark)
@@ -271,6 +305,8 @@ class _Model:
                 spoken += state.work.setup
             elif isinstance(state.work, LampWarmup):
                 spoken += (*state.work.levels, *(shield[1:] for shield in state.work.shields))
+            elif isinstance(state.work, TimedShutter):
+                spoken.append((state.work.opening.selector, state.work.opening.closed))
             elif isinstance(state.work, Restore):
                 spoken += (*state.work.need.places, *state.work.need.levels)
         for name, value in spoken:

@@ -15,6 +15,8 @@ These promises are checked:
 - a lamp that warms up behind a source shutter while a frame integrates counts as dark only while the selector is read
   back where it blocks the light, and the frame demands this position;
 - no selector moves while a frame integrates, and each frame's own are read back where it needs them before it begins;
+- the only exception is the source shutter of a lamp that is seen for a part of an exposure: it is closed when the
+  exposure begins, opens and closes in a lane of this exposure, and blocks no other lamp's light meanwhile;
 - two lamps that exclude each other are never lit together, and no lamp is lit while a sequence waits in the dark;
 - a lamp that can be dimmed is at the level of its frame;
 - a lamp that is on for a part of an exposure is lit and switched off in a lane of this exposure;
@@ -41,6 +43,7 @@ from safelight.states import (
     Exposure,
     LampOff,
     LampWarmup,
+    Opening,
     Readout,
     Ready,
     Restore,
@@ -48,6 +51,7 @@ from safelight.states import (
     Shield,
     StateGraph,
     TimedLamp,
+    TimedShutter,
     WaitDark,
     Work,
 )
@@ -61,6 +65,8 @@ OFF = -2.0
 DOUBT = -1.0
 """On or off."""
 # 0 and above: read back as on, and lit for at least this many seconds.
+PASSING = -1.0
+"""Place of a source shutter that lets a lamp through in its frame, or was left so by a failure: not known as closed."""
 
 Lamps = tuple[float, ...]
 
@@ -96,7 +102,7 @@ _PROMISES = (
     "abort, fault and pause lead to safing from every state of the run",
     "no lamp is lit before every shutter is read back as closed, or its source shutter as blocking",
     "no frame integrates with a wrong lamp whose light is not read back as blocked, or with one that is not warm",
-    "no selector moves while a frame integrates, and no frame integrates with a wrong selector or level",
+    "no selector but its own source shutter moves while a frame integrates, and none has a wrong selector or level",
     "lamps that exclude each other are never lit together, and all are off while a sequence waits",
     "every frame is read out once, before the next one integrates",
     "every state can be reached, and none is a trap",
@@ -208,6 +214,12 @@ class _Explorer:
             places = self._put(places, dict(work.levels)) if work.levels else places
         elif isinstance(work, Configure):
             places = self._put(places, dict(work.setup))
+        elif isinstance(work, TimedShutter):
+            places = self._put(places, {work.opening.selector: work.opening.closed})
+        elif isinstance(work, Ready):
+            # A failure has left it open. Everything else has to be right without `ready`.
+            left = ((name, at) for name, at in work.need.places if places[self._slot[name]] == PASSING)
+            places = self._put(places, dict(left))
         elif isinstance(work, Restore):
             own = dict(zip(work.need.lamps, work.need.warmup_s, strict=True))
             lamps = self._set(lamps, dict.fromkeys(work.off, OFF) | own)
@@ -240,9 +252,21 @@ class _Explorer:
                 places = self._put(places, dict.fromkeys(dict(work.levels))) if work.levels else places
             elif isinstance(work, Configure):
                 places = self._put(places, dict.fromkeys(dict(work.setup)))
+            elif isinstance(work, TimedShutter):
+                places = self._opened(leaf, places, work.opening)
         works = (self.graph.by_id[leaf].work for leaf in leaves)
         opened = any(isinstance(work, Expose) and work.exposure.order.opens_shutter for work in works)
         return _Node(leaves, lamps, left.charge, shut and not opened, places)
+
+    def _opened(self, leaf: str, places: Places, opening: Opening) -> Places:
+        """Return the places with a source shutter that opens. Raise ProofError where it was not closed."""
+        blocking = self._shields.get(opening.lamp, {}).get(opening.selector, ())
+        place = places[self._slot[opening.selector]]
+        if place != opening.closed or place not in blocking:
+            raise ProofError(f"{leaf} opens {opening.selector}, which is not read back as blocking {opening.lamp}")
+        if opening.opened in blocking:
+            raise ProofError(f"{leaf} opens {opening.selector} to {opening.opened}, where it blocks {opening.lamp}")
+        return self._put(places, {opening.selector: PASSING})
 
     def _put(self, places: Places, values: Mapping[str, str | float | None]) -> Places:
         """Return the places with other positions or levels. After an interruption they are unknown."""
@@ -274,6 +298,8 @@ class _Explorer:
             state = self.graph.by_id[leaf]
             self._look_at_lighting(node, leaf, state.work)
             self._look_at_rivals(node, leaf, _lit_by(state.work))
+            if isinstance(state.work, TimedShutter):
+                self._look_at_opening(node, leaf, state.work)
             if isinstance(state.work, Restore):
                 self._look_at_restore(node, leaf, state.work)
             if isinstance(state.work, WaitDark):
@@ -319,11 +345,21 @@ class _Explorer:
         moving = next((leaf for leaf in node.leaves if isinstance(self.graph.by_id[leaf].work, Configure)), None)
         if moving is not None:
             raise self._broken(f"{moving} moves selectors while {exposure.frame} integrates", node)
+        works = (self.graph.by_id[leaf].work for leaf in node.leaves)
+        passing = {work.opening.selector for work in works if isinstance(work, TimedShutter)}
         for name, wanted in (*exposure.need.places, *exposure.need.levels):
             value = node.places[self._slot[name]]
-            if value != wanted:
+            if value != wanted and not (name in passing and value == PASSING):
                 what = "in doubt" if value is None else value
                 raise self._broken(f"{exposure.frame} integrates with {name} {what}, not {wanted}", node)
+
+    def _look_at_opening(self, node: _Node, leaf: str, work: TimedShutter) -> None:
+        """Check that a source shutter opens for its own exposure alone, which says so."""
+        works = (self.graph.by_id[other].work for other in node.leaves)
+        exposures = [other.exposure for other in works if isinstance(other, Expose)]
+        own = next((each for each in self.graph.exposures if each.frame == work.frame), None)
+        if own is None or work.opening not in own.openings or any(each.frame != work.frame for each in exposures):
+            raise self._broken(f"{leaf} opens {work.opening.selector} for a frame that does not ask for it", node)
 
     def _blocked(self, node: _Node, lamp: str, shields: tuple[Shield, ...]) -> bool:
         """Return whether one of these selectors is read back where it blocks the lamp."""
@@ -406,4 +442,6 @@ def _slots(graph: StateGraph) -> dict[str, int]:
         elif isinstance(state.work, LampWarmup):
             names |= dict.fromkeys(dict(state.work.levels))
             names |= dict.fromkeys(selector for _, selector, _ in state.work.shields)
+        elif isinstance(state.work, TimedShutter):
+            names[state.work.opening.selector] = None
     return {name: number for number, name in enumerate(names)}

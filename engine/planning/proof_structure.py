@@ -4,7 +4,7 @@ from collections import Counter
 
 from safelight.engine.errors import ProofError
 from safelight.engine.planning.statechart_rules import INTERRUPTIONS
-from safelight.states import ENDINGS, Adopt, Event, Expose, Readout, Ready, Restore, Shape, StateGraph
+from safelight.states import ENDINGS, Adopt, Event, Expose, Readout, Ready, Restore, Shape, StateGraph, TimedShutter
 from safelight.states.graph import SAFING
 
 __all__ = ["check_structure"]
@@ -22,6 +22,7 @@ def check_structure(graph: StateGraph) -> None:
     _look_at_frames(graph)
     _look_at_retakes(graph)
     _look_at_read_backs(graph)
+    _look_at_openings(graph)
 
 
 def _look_at_names(graph: StateGraph) -> None:
@@ -101,6 +102,24 @@ def _look_at_read_backs(graph: StateGraph) -> None:
             work = first.work if first else None
             if not isinstance(work, Ready) or work.frame != frame or work.need != state.work.exposure.need:
                 raise ProofError(f"{state.id} can begin without a read-back of what {frame} needs")
+
+
+def _look_at_openings(graph: StateGraph) -> None:
+    """Check that each source shutter is opened once, in a lane parallel to the exposure that asks for it."""
+    found: Counter[tuple[str, str]] = Counter()
+    for state in graph.states:
+        if isinstance(state.work, TimedShutter):
+            frame = state.work.frame
+            lane = graph.by_id[str(state.parent)]
+            beside = (inner.work for other in graph.children[lane.parent] for inner in graph.children.get(other.id, ()))
+            if not any(isinstance(work, Expose) and work.exposure.frame == frame for work in beside):
+                raise ProofError(f"{state.id} is not parallel to the exposure of {frame}")
+            found[frame, state.work.opening.lamp] += 1
+    wanted = Counter((exposure.frame, each.lamp) for exposure in graph.exposures for each in exposure.openings)
+    for frame, lamp in found | wanted:
+        if found[frame, lamp] != wanted[frame, lamp]:
+            said = f"{found[frame, lamp]} states let {lamp} through in {frame}"
+            raise ProofError(f"{said}, not {wanted[frame, lamp]}")
 
 
 def _look_at_retakes(graph: StateGraph) -> None:

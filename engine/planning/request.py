@@ -84,6 +84,10 @@ def plan_of(
     """
     observatory = observatory or load_observatory(request.choice.source)
     require_distinct_cards(observatory)
+    if observatory.selectors is not None:
+        from safelight.devices.simulated.light_path import require_effects  # noqa: PLC0415 - few observatories need it
+
+        require_effects(observatory)
     document = load(request.sequence, site_of(observatory, point=request.point))
     spec = document.spec
     options = Options(

@@ -62,8 +62,8 @@ def _being_read(activities: AbstractSet[str]) -> bool:
 
 def _waiting(exposure: Exposure, row: Mapping[str, Any], activities: AbstractSet[str]) -> bool:
     """Return whether a charge waits, or soon will, that can be read out with a true header."""
-    if exposure.sweep or exposure.timed or exposure.counts:
-        # Only the dead runner knew the times of mask, lamps and integration, so the header could not give them.
+    if exposure.sweep or exposure.partly or exposure.counts:
+        # Only the dead runner knew the times of mask, lamps, source shutters and integration, which the header gives.
         return False
     if row["outcome"] == "done":
         return activities == {"holding"}

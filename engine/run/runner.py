@@ -41,6 +41,7 @@ from safelight.states import (
     StateGraph,
     TakenFrame,
     TimedLamp,
+    TimedShutter,
     Work,
 )
 from safelight.states.graph import SAFING, plain
@@ -541,6 +542,6 @@ def _work(state: State) -> Work:
 def _brings_frame_home(state: State) -> bool:
     """Return whether a state belongs to a frame that integrates or is read out, or switches lamps off."""
     work = state.work
-    return isinstance(work, Expose | Adopt | Readout | LampOff | TimedLamp) or (
+    return isinstance(work, Expose | Adopt | Readout | LampOff | TimedLamp | TimedShutter) or (
         isinstance(work, FibselStep) and work.frame is not None
     )

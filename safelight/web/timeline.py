@@ -16,6 +16,7 @@ _LANES = {
     "park": "telescopes",
     "lamp-warmup": "warm-up",
     "lamp-timed": "timed lamps",
+    "shutter-timed": "selectors",
     "fibsel-step": "mask",
     "configure": "selectors",
     "wait-dark": "waits",

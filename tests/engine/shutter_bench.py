@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["DAY", "LAMPS", "SHIELDS", "behind_shutters"]
+__all__ = ["DAY", "LAMPS", "SHIELDS", "SHOWN", "behind_shutters"]
 
 LAMPS = ("Th", "U", "Lamp")
 PLACES = ("Home", *LAMPS)
@@ -27,6 +27,19 @@ DAY: Mapping[str, Any] = {
     ],
 }
 """Everything that can happen: lamps lit in a readout, in a warm-up and beside an open shutter, one that stays on."""
+
+
+SHOWN: Mapping[str, Any] = {
+    "name": "shown",
+    "steps": [
+        {"biases": {"count": 1}},
+        {"lamps": ["Th"], "exposure_time": 60, "lit_for": {"Th": 20}, "count": 2},
+        {"lamps": ["Th"], "exposure_time": [10, 30], "lit_for": {"Th": 10}},
+        {"lamps": ["U"], "exposure_time": 30, "lit_for": {"U": 4}, "label": "short"},
+        {"darks": {"exposure_time": 9}},
+    ],
+}
+"""Lamps with a warm-up that their source shutter lets through for a part of an exposure, and for the whole of one."""
 
 
 def behind_shutters(folder: Path, leaks: Mapping[str, float] = {}, **spectrographs: Any) -> Path:

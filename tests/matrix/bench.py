@@ -85,6 +85,12 @@ SHIELDED: Mapping[str, Any] = {
 }
 """Two lamps behind a source select. The second one warms up while the first one is exposed."""
 
+OPENED: Mapping[str, Any] = {
+    "name": "opened",
+    "steps": [{"lamps": ["Argon"], "exposure_time": 50, "lit_for": {"Argon": 30}, "fibre": "P1-12"}],
+}
+"""A lamp with a warm-up whose source shutter opens for a part of the exposure."""
+
 SEQUENCES: Mapping[str, Mapping[str, Any]] = {
     "matrix": SEQUENCE,
     "adopted": ADOPTED,
@@ -92,6 +98,7 @@ SEQUENCES: Mapping[str, Mapping[str, Any]] = {
     "judged": JUDGED,
     "lit": LIT,
     "shielded": SHIELDED,
+    "opened": OPENED,
 }
 LIGHT_FAULTS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "judged": ({"device": "light.Neon", "verb": "shine", "what": "dead", "nth": 1, "times": 1},)
@@ -107,7 +114,8 @@ _SOURCE = {"positions": ["Home", "Neon", "Argon"], "safe": "Home", "move_s": 3.0
 
 def observatory_of(sequence: str, small: Path) -> Path:
     """Return the document of a sequence's observatory, beside that of the small one."""
-    return small.with_name(f"{sequence}.yaml") if sequence in ("stepped", "judged", "lit", "shielded") else small
+    own = {"stepped": "stepped", "judged": "judged", "lit": "lit", "shielded": "shielded", "opened": "shielded"}
+    return small.with_name(f"{own[sequence]}.yaml") if sequence in own else small
 
 
 def small_observatory(folder: Path) -> Path:

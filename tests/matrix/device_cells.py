@@ -234,7 +234,8 @@ def cells_of(row: Row, stage: Stage) -> Iterator[Cell]:
         # A resume asks the spectrographs before it begins, with a line of its own.
         first = nth + 1 if row.name == "adopt" and verb == "spectrographs.status" else nth
         yield from _both(row, verb, first)
-    if row.name.startswith(("configure", "expose", "point", "fibsel-step", "ready", "readout", "park", "adopt")):
+    stopping = ("configure", "expose", "point", "fibsel-step", "ready", "readout", "park", "adopt", "shutter-timed")
+    if row.name.startswith(stopping):
         for verb in STOPPING:
             if _cleans_up(row, verb):
                 yield from _both(row, verb, 1, abort=True)
@@ -253,7 +254,7 @@ def _cleans_up(row: Row, verb: str) -> bool:
     """Return whether a state of that kind is left by this verb."""
     name = row.name
     if verb == "selectors.stop":
-        return row.sequence == "stepped"
+        return row.sequence in ("stepped", "opened")
     if verb == "spectrographs.abort":
         return name.startswith(("expose", "readout", "adopt"))
     if verb == "spectrographs.reset":

@@ -36,9 +36,10 @@ what the run says of itself:
 The sequence has a bias, a dark, two lamps with the mask at rest, a third one with a sweep, and parks at the end. The
 observatory is the simulated one with one camera. Some rows are of a second sequence, of steps: a dimmed lamp
 through a selector, a wait before a dark, a lamp that is on for a part of an exposure; there the detector has to cool
-down. Two are of a third one, in which a lamp warms up behind its source shutter while another lamp is exposed. The last
-two are of a fourth one, whose light is judged: its first frame has none, and is taken again. Faults of light have a
-table of their own. Exit codes: done 0, faulted 3, aborted 4, unsafe 10; a process that is killed has none.
+down. Two are of a third one, in which a lamp warms up behind its source shutter while another lamp is exposed, and one
+is of a fourth, in which a source shutter opens for a part of an exposure. The last two are of a fifth one, whose light
+is judged: its first frame has none, and is taken again. Faults of light have a table of their own. Exit codes: done 0,
+faulted 3, aborted 4, unsafe 10; a process that is killed has none.
 
 Two things are beyond every promise: a runner and *both* of its guards killed in the same second, with nothing left to
 act; and a switch that obeys nothing and answers as if it did, where it has no second path that could contradict it.

@@ -61,6 +61,7 @@ ROWS = (
     Row("lamp-timed", "lamp-timed/Argon-40s-001/Argon", sequence="stepped", speed=50),
     Row("lamp-warmup, blocked", "lamp-warmup/Argon-5s-001/ahead-Argon", _late("lamps", "on", 2), sequence="shielded"),
     Row("expose, another lamp blocked", "expose/Neon-40s-001", sequence="shielded"),
+    Row("shutter-timed", "shutter-timed/Argon-50s-001/Argon", sequence="opened", speed=50),
     Row("readout, judged", "readout/Neon-20s-001", _late("spectrographs", "read_out", 1), sequence="judged"),
     Row("restore", "restore/Neon-20s-001", sequence="judged"),
 )

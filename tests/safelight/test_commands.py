@@ -20,6 +20,7 @@ from safelight.engine import Request, RunRefused, perform, plan_of
 from safelight.engine.errors import DrawingError
 from safelight.sequences import library_names
 from safelight.sequences.json_schema import SCHEMA_FILE
+from tests.engine.shutter_bench import behind_shutters
 
 Inside = Callable[..., Result]
 
@@ -51,6 +52,44 @@ def test_help(inside: Inside, words: tuple[str, ...]) -> None:
     assert len(told.output.splitlines()) > 4
     options = re.findall(r"^  (?:-\w, )?--[\w-]+(?: \S+)?(.*)$", told.output, re.MULTILINE)
     assert options
+
+
+WRONG_EFFECTS = {
+    "a key": ({"laeks": 0.5}, "Th.laeks: unknown key 'laeks': one of passes, width, dispersion, leaks, shift", 56),
+    "a lamp": (
+        {"passes": {"Thh": 0.5}},
+        "Th.passes.Thh: unknown lamp 'Thh': one of Lamp, Th, U; did you mean 'Th'?",
+        57,
+    ),
+    "a number": (3, "Th: expected a mapping such as {passes: 0.5}, got 3", 55),
+    "a text": ({"width": "wide"}, "Th.width: expected a number from 0.1 to 10, got 'wide'", 56),
+}
+"""What a position of a simulated selector can't mean, what is said of it, and the line."""
+
+
+@pytest.mark.parametrize("wrong", WRONG_EFFECTS)
+def test_every_command_refuses_wrong_effects(inside: Inside, tmp_path: Path, wrong: str) -> None:
+    """A position of a simulated selector whose value is no effect is refused before anything is planned or moved."""
+    value, said, line = WRONG_EFFECTS[wrong]
+    path = behind_shutters(tmp_path)
+    plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+    plain["selectors"]["units"]["octagon"]["positions"]["Th"] = value
+    path.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
+    sequence = tmp_path / "some.yaml"
+    sequence.write_text("name: some\nsteps: [{lamps: [U], exposure_time: 5}]\n", encoding="utf-8")
+    for words in (
+        ("plan", str(sequence)),
+        ("check", str(sequence)),
+        ("graph", str(sequence), "--format", "json"),
+        ("run", str(sequence), "--speed", "max"),
+        ("queue", "add", str(sequence)),
+        ("lamps", "status"),
+        ("lamps", "on", "U"),
+        ("expose", "3", "--flavour", "arc"),
+    ):
+        told = inside(*words, "--observatory", str(path))
+        assert isinstance(told.exception, ObservatoryError), (words, told.output)
+        assert f"behind.yaml:{line}: selectors.units.octagon.positions.{said}" in str(told.exception), words
 
 
 # ---- plan

@@ -38,6 +38,7 @@ MARKS: Mapping[str, str] = {
 _LOOKS = {
     "lamp-warmup": "warm",
     "lamp-timed": "lit",
+    "shutter-timed": "lit",
     "expose": "expose",
     "adopt": "expose",
     "readout": "readout",

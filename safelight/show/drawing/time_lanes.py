@@ -17,6 +17,7 @@ from safelight.states import (
     Point,
     Readout,
     TimedLamp,
+    TimedShutter,
     WaitDark,
 )
 from safelight.states.titles import is_ahead, title
@@ -60,7 +61,7 @@ def planned_lanes(plan: Plan) -> tuple[Lane, ...]:
         Lane("telescopes", tuple(_bars(slots, (Point, Park), "move", decides))),
         *_lamps(plan, decides),
         Lane("mask", tuple(_bars(slots, (FibselStep,), "move", decides))),
-        Lane("selectors", tuple(_bars(slots, (Configure,), "move", decides))),
+        Lane("selectors", tuple(sorted(_selector_bars(slots, decides), key=lambda bar: bar.start_s))),
         Lane("waits", tuple(_bars(slots, (WaitDark,), "check", decides))),
         Lane("integration", tuple(_bars(slots, (Expose, Adopt), "expose", decides))),
         Lane("readout", tuple(_bars(slots, (Readout,), "readout", decides))),
@@ -72,6 +73,12 @@ def _bars(slots: Sequence[Slot], works: tuple[type, ...], look: str, decides: Co
     for slot in slots:
         if isinstance(slot.state.work, works):
             yield Bar(slot.start_s, slot.end_s, look, title(slot.state), slot.state.id in decides)
+
+
+def _selector_bars(slots: Sequence[Slot], decides: Collection[str]) -> Iterator[Bar]:
+    """Yield the moves of selectors, and the times in which one lets a lamp through."""
+    yield from _bars(slots, (Configure,), "move", decides)
+    yield from _bars(slots, (TimedShutter,), "lit", decides)
 
 
 def _lamps(plan: Plan, decides: Collection[str]) -> Iterator[Lane]:

@@ -15,6 +15,7 @@ _LANES = {
     "park": ("telescopes", "move"),
     "fibsel-step": ("mask", "move"),
     "configure": ("selectors", "move"),
+    "shutter-timed": ("selectors", "lit"),
     "wait-dark": ("waits", "check"),
     "expose": ("integration", "expose"),
     "adopt": ("integration", "expose"),

@@ -11,7 +11,7 @@ from astropy.io import fits
 from safelight.engine.records import tables
 from tests.crash.check import assert_whole, rows_of
 from tests.crash.crashes import Case, Warm
-from tests.engine.shutter_bench import DAY, behind_shutters
+from tests.engine.shutter_bench import DAY, SHOWN, behind_shutters
 from tests.engine.step_bench import STEPS, TIMED, with_arcs, written
 
 MakeCase = Callable[..., Case]
@@ -57,7 +57,7 @@ def killed_and_resumed(
         shutil.rmtree(case.home.parent)
 
 
-SITES = {"steps": (STEPS, written), "timed": (TIMED, with_arcs)}
+SITES = {"steps": (STEPS, written), "timed": (TIMED, with_arcs), "opened": (SHOWN, behind_shutters)}
 EVERY_SITE = SITES | {"behind shutters": (DAY, behind_shutters)}
 """With a day of lamps behind source shutters, of which test_behind_shutters.py takes a sample."""
 QUICK = {"commit": 9, "verb": 37}
