@@ -21,6 +21,7 @@ from safelight.states import (
     Need,
     Wait,
     WaitDark,
+    Work,
 )
 
 __all__ = ["Ahead", "Lit", "LitAhead"]
