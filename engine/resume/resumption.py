@@ -37,6 +37,7 @@ from safelight.engine.records.run_list import find_run
 from safelight.engine.records.stored_run import RunPage, last_unfinished, run_page
 from safelight.engine.resume.interrupted_exposure import last_exposure_no, pending_exposure
 from safelight.engine.resume.inventory import Inventory, apply_inventory, kept_as_they_are, take_inventory
+from safelight.engine.run.condition_cards import ConditionCards
 from safelight.engine.run.found_places import pinned
 from safelight.engine.run.preflight import clock_at, on_asyncio, require_writable
 from safelight.engine.run.runner import Runner
@@ -211,6 +212,7 @@ async def resume(
     page, today = _who_and_where(url, request)
     observatory, _ = today
     clock = clock or clock_at(request.speed, observatory)
+    conditions = ConditionCards(observatory.conditions, clock)
     require_writable(request.frames or page.folder.parent)
     hardware = await hardware_of(observatory, clock, home)
     with (
@@ -249,6 +251,7 @@ async def resume(
             asked_by=request.asked_by,
             observatory_source=str(request.observatory or page.observatory_source),
             take_over=request.take_over,
+            conditions=conditions,
         )
         return await segment.execute(on_start)
 

@@ -31,6 +31,7 @@ from safelight.engine.records.run_writer import SegmentRecord
 from safelight.engine.records.stop_requests import StopListener
 from safelight.engine.records.unrecorded_endings import UnrecordedEnd, note_end
 from safelight.engine.records.writer_thread import Writer
+from safelight.engine.run.condition_cards import ConditionCards
 from safelight.engine.run.ending import Ending
 from safelight.engine.run.instrument import instrument_of
 from safelight.engine.run.runner import Runner
@@ -97,6 +98,7 @@ class Segment:
         asked_by: the requester; None: unknown.
         observatory_source: its shipped name, or the path of its document.
         take_over: whether to abort an exposure of another program.
+        conditions: the conditions of the night, read for the headers of its frames; None: there are none.
         polite: whether to wait for it before anything is touched; a resume switches lamps off first.
     """
 
@@ -117,6 +119,7 @@ class Segment:
     observatory_source: str = "simulated"
     take_over: bool = False
     polite: bool = False
+    conditions: ConditionCards | None = None
 
     async def execute(self, on_start: Callable[[Runner], None]) -> RunResult:
         """Run from the first lamps-off to the manifest. A cancellation means abort, and the rest is still done.
@@ -160,6 +163,8 @@ class Segment:
         off_s = rested_s(self.lock.journal, observatory.name, instrument.restrike_s, now)
         instrument.off_since |= {lamp: self.clock.now() - seconds for lamp, seconds in off_s.items()}
         instrument.take_over = self.take_over
+        if self.conditions is not None:
+            instrument.conditions = self.conditions.cards
         instrument.ours |= ours(self.lock.journal, observatory.name)
         record = SegmentRecord(self.lock.journal, self.run, self.folder, self.clock)
         record.begin(self.plan.graph.hash, self.plan.observatory.hash, self.asked_by)

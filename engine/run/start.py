@@ -20,6 +20,7 @@ from safelight.engine.records.hardware_names import hardware_of
 from safelight.engine.records.held_observatory import hold_observatory
 from safelight.engine.records.run_folders import RunNames, claim_folder
 from safelight.engine.records.stored_run import RunPage, withdraw_run, write_run
+from safelight.engine.run.condition_cards import ConditionCards
 from safelight.engine.run.first_look import occupied
 from safelight.engine.run.preflight import clock_at, on_asyncio, only_unicode, require_writable
 from safelight.engine.run.runner import Runner
@@ -63,6 +64,7 @@ async def perform(
     start = await read_start_position(observatory, home)
     draft = plan_of(request, start=start, observatory=observatory)
     clock = clock or clock_at(request.speed, draft.observatory)
+    conditions = ConditionCards(observatory.conditions, clock)
     only_unicode("the sequence", draft.document.origin)
     only_unicode("the observatory", str(request.observatory))
     require_writable(request.frames)
@@ -101,6 +103,7 @@ async def perform(
                     asked_by=request.asked_by,
                     observatory_source=_source(request),
                     take_over=request.take_over,
+                    conditions=conditions,
                     polite=await occupied(plan.observatory, home, lock.journal),
                     notes=() if choice.note is None else (choice.note,),
                 )
