@@ -18,7 +18,7 @@ Header = dict[str, object]
 def header_of(exposure: Exposure, instrument: Instrument, bad_because: str | None = None) -> Header:
     """Return keyword -> value, or (value, comment)."""
     taken = instrument.taken[exposure.frame]
-    header: Header = dict(instrument.cards)
+    header: Header = {**dict(instrument.cards), **dict(instrument.conditions())}
     header["FRAMEID"] = (exposure.frame, "frame of the sequence")
     header["ATTEMPT"] = (taken.attempt, "1: first try of this frame")
     header["IMAGETYP"] = (exposure.flavour, "flavour")

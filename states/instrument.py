@@ -64,6 +64,7 @@ class Instrument:
         restrike_s: lamp -> how long it has to be off before it is lit again, s; without an entry: no time.
         folder: where frames are written.
         cards: FITS cards that every frame of the run carries (run id, sequence name and hash).
+        conditions: returns the FITS cards of the conditions of a night, as far as they are known when a header is made.
         before_lamp_on: awaited before a lamp is commanded on, with the lamp and its maximum on-time in s. It may raise.
         take_charge: awaited before a state that lights or exposes, outside of its deadline, once all lamps have been
             read back as off: no other process may switch them any more. It may raise.
@@ -111,6 +112,7 @@ class Instrument:
     tolerances: Tolerances
     folder: Path
     cards: tuple[Card, ...] = ()
+    conditions: Callable[[], tuple[Card, ...]] = tuple
     before_lamp_on: Callable[[str, float], Awaitable[None]] = _no_permission_needed
     take_charge: Callable[[], Awaitable[None]] = _nobody_else
     lamp_watch_s: float = 0.0

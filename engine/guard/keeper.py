@@ -110,8 +110,8 @@ class Keeper:
         asked_s = boot_s()
         try:
             owner = await self._in_thread(self._read)
-        except JournalError as error:
-            self._say_blind(str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the keeper goes on looking
+            self._say_blind(str(error) if isinstance(error, JournalError) else in_words(error))
             return
         self._say_blind("")
         silent_s = 0.0 if owner is None else self._silence.of(owner, asked_s)
@@ -194,7 +194,7 @@ class Keeper:
         try:
             self._signs.give(self._opened())
             return owner_of(self._opened(), self.observatory.name)
-        except JournalError:
+        except BaseException:
             self._close()
             raise
 

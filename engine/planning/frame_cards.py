@@ -17,7 +17,7 @@ _OF_LAMP, _OF_TELESCOPE, _OF_HEADER, _OF_SELECTOR = "lamps.", "telescopes.", "he
 
 
 def observatory_cards(observatory: Observatory) -> Iterator[tuple[str, str, str]]:
-    """Yield every card that lamps, selectors, telescopes and the observatory's `header` write into a frame.
+    """Yield every card that lamps, selectors, telescopes, conditions and `header` write into a frame.
 
     Yields:
         The keyword, the path in the observatory document that it comes from, and what the card says.
@@ -37,6 +37,10 @@ def observatory_cards(observatory: Observatory) -> Iterator[tuple[str, str, str]
         altitude, azimuth = pointing_keywords(telescope)
         yield altitude, f"telescopes.units.{telescope}", f"the altitude of telescope {telescope}"
         yield azimuth, f"telescopes.units.{telescope}", f"the azimuth of telescope {telescope}"
+    if observatory.conditions:
+        yield "CONDUTC", "conditions", "when the conditions were read"
+    for number, condition in enumerate(observatory.conditions, 1):
+        yield f"COND{number}", f"conditions.{condition}", f"what was read of condition {condition}"
     for keyword in observatory.header:
         yield keyword, f"header.{keyword}", "what the observatory document says"
 

@@ -28,6 +28,7 @@ __all__ = [
     "cancel",
     "due",
     "enter",
+    "is_busy",
     "move",
     "open_requests",
     "request_of",
@@ -269,8 +270,7 @@ def due(
     Nothing is due while a request is running, or has ended as unsafe and was not cancelled since.
     """
     columns = tables.requests.c
-    busy = (columns.observatory == observatory) & columns.state.in_(["running", "unsafe"])
-    if journal.read(sa.select(columns.id).where(busy).limit(1)):
+    if is_busy(journal, observatory):
         return None
     waiting = open_requests(journal, observatory)
     before = sa.select(columns.id, columns.state).where(columns.id.in_([one.after for one in waiting if one.after]))
@@ -290,6 +290,13 @@ def due(
             settle(journal, one, "skipped", f"run {taken} has taken the same")
             states[one.id] = "skipped"
     return None
+
+
+def is_busy(journal: Journal, observatory: str) -> bool:
+    """Return whether a request is running, or has ended as unsafe and was not cancelled since."""
+    columns = tables.requests.c
+    busy = (columns.observatory == observatory) & columns.state.in_(["running", "unsafe"])
+    return bool(journal.read(sa.select(columns.id).where(busy).limit(1)))
 
 
 def _say_unmet(journal: Journal, request: QueuedRequest, why: str) -> None:

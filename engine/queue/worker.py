@@ -11,7 +11,7 @@ import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +20,10 @@ import sqlalchemy as sa
 
 from safelight.devices import Observatory
 from safelight.engine.clock import boot_s, real_wait, wall_utc
-from safelight.engine.errors import JournalError, RunRefused
+from safelight.engine.errors import JournalError, RunRefused, in_words
 from safelight.engine.fleet.signs_of_life import LifeSigns
 from safelight.engine.queue.conditions import Conditions
-from safelight.engine.queue.requests import QueuedRequest, due, open_requests, settle
+from safelight.engine.queue.requests import QueuedRequest, due, is_busy, open_requests, settle
 from safelight.engine.queue.schedules import tick
 from safelight.engine.records import tables
 from safelight.engine.records.database import Journal
@@ -36,7 +36,9 @@ __all__ = ["Worker", "WorkerPlace"]
 WAITS_S = (0.0, 10.0, 60.0, 300.0)
 """Waits before the first try of a request, and before its run is resumed after a fault, s."""
 _OTHERS_S = 30.0
-"""Shortest wait for a try of a worker on another host that has no segment yet, s: its process may be starting."""
+"""Shortest wait for a try that another worker has begun and that has no segment yet, s: its process may be starting."""
+_STARTING_S = 120.0
+"""Longest wait for the segment of an own process that is alive, s. Then it is not counted on any more."""
 _LOOK_S = 1.0
 """Interval between two looks, s of wall time."""
 _TAIL = 300
@@ -69,6 +71,10 @@ class Worker:
     Attributes:
         tell: called with each event, in words.
         waits_s: waits before each try, s.
+        _processes: request -> the process of the try that this worker began last.
+        _exiting: processes of earlier tries that have not exited yet.
+        _begun: request -> number of that try, and of the segments that its run had before.
+        _idle: request -> number of its last try, and since when no process is known to work on it, s.
     """
 
     observatory: Observatory
@@ -78,7 +84,9 @@ class Worker:
     waits_s: tuple[float, ...] = WAITS_S
     _journal: Journal | None = None
     _processes: dict[int, "subprocess.Popen[bytes]"] = field(default_factory=dict)
-    _idle_since: tuple[int, int, float] = (0, 0, 0.0)
+    _exiting: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    _begun: dict[int, tuple[int, int]] = field(default_factory=dict)
+    _idle: dict[int, tuple[int, float]] = field(default_factory=dict)
     _said: str = ""
     _stopped: set[tuple[int, int, str]] = field(default_factory=set)
     _conditions: Conditions = field(init=False)
@@ -97,6 +105,9 @@ class Worker:
                 except JournalError as error:
                     self.tell(str(error))
                     self._close()
+                except Exception as error:  # noqa: BLE001 - whatever it is, requests must not be left to nobody
+                    self.tell(f"internal error, which will be tried again: {in_words(error)}")
+                    self._close()
                 await real_wait(self.over, _LOOK_S)
         finally:
             self._close()
@@ -108,13 +119,29 @@ class Worker:
         journal = self._journal
         self._signs.give(journal)
         running = [one for one in open_requests(journal, self.observatory.name) if one.state == "running"]
+        self._reap({one.id for one in running})
         for one in running:
             self._attend(journal, one)
         self._tick(journal)
-        if not running and owner_of(journal, self.observatory.name) is None:
+        owner = owner_of(journal, self.observatory.name)
+        # A dead owner's observatory is taken over by the run that begins.
+        if not running and (owner is None or not owner.alive):
             request = due(journal, self.observatory.name, self._conditions.unmet)
             if request is not None:
                 self._begin(journal, request)
+
+    def _reap(self, running: Collection[int]) -> None:
+        """Forget processes that have exited."""
+        self._exiting = [process for process in self._exiting if process.poll() is None]
+        for number in [number for number in self._processes if number not in running]:
+            if self._processes[number].poll() is not None:
+                del self._processes[number]
+
+    def _leave_process(self, request: QueuedRequest) -> None:
+        """Expect nothing more of a process of an earlier try."""
+        process = self._processes.pop(request.id, None)
+        if process is not None:
+            self._exiting.append(process)
 
     def _tick(self, journal: Journal) -> None:
         """Enter what schedules request now. One that can't be read is told once, and delays no request."""
@@ -130,26 +157,39 @@ class Worker:
         """See to a running request: enter its end, or try again when no process works on it."""
         outcome = self._outcome(journal, request)
         owner = owner_of(journal, self.observatory.name)
-        process = self._processes.get(request.id)
-        if (owner is not None and owner.alive) or (process is not None and process.poll() is None):
-            self._idle_since = (0, 0, 0.0)
-            if owner is not None and owner.alive and owner.run == request.run:
-                self._watch(journal, request)
+        alive = owner is not None and owner.alive
+        if alive and owner is not None and owner.run == request.run:
+            self._idle.pop(request.id, None)
+            self._watch(journal, request)
             return
+        # A run releases its observatory last. Its process may take long to exit, and another run may have begun.
         if outcome in ("done", "aborted", "paused", "unsafe"):
             self._end(journal, request, outcome)
             return
-        key = (request.id, request.tries)
-        if self._idle_since[:2] != key:
-            self._idle_since = (*key, boot_s())
-        if request.tries >= len(self.waits_s):
-            self._end(journal, request, "faulted")
+        if alive:
+            self._idle.pop(request.id, None)
             return
-        may_start = request.host != socket.gethostname() and self._segments(journal, request) < request.tries
-        others_s = _OTHERS_S if may_start else 0.0
-        waited = boot_s() - self._idle_since[2] >= max(self.waits_s[request.tries], others_s)
-        if waited and not self._still_unmet(request):
+        tries, since_s = self._idle.get(request.id, (0, 0.0))
+        if tries != request.tries:
+            since_s = boot_s()
+            self._idle[request.id] = (request.tries, since_s)
+        last = request.tries >= len(self.waits_s)
+        wait_s = max(0.0 if last else self.waits_s[request.tries], self._starting_s(journal, request))
+        if boot_s() - since_s < wait_s:
+            return
+        if last:
+            self._end(journal, request, "faulted")
+        elif not self._still_unmet(request):
             self._begin(journal, request)
+
+    def _starting_s(self, journal: Journal, request: QueuedRequest) -> float:
+        """Return how long the last try's process may take until its segment begins, s; 0: it has begun, or ended."""
+        segments = self._segments(journal, request)
+        tries, before = self._begun.get(request.id, (0, 0))
+        if tries != request.tries:
+            return _OTHERS_S if segments < request.tries else 0.0
+        process = self._processes.get(request.id)
+        return _STARTING_S if process is not None and process.poll() is None and segments <= before else 0.0
 
     def _watch(self, journal: Journal, request: QueuedRequest) -> None:
         """Stop a run that has lost a condition: after its frame, or at once where the condition says so."""
@@ -186,7 +226,9 @@ class Worker:
     def _end(self, journal: Journal, request: QueuedRequest, state: str) -> None:
         reason = None if state == "done" else self._why(journal, request)
         if settle(journal, request, state, reason):
-            self._processes.pop(request.id, None)
+            self._leave_process(request)
+            self._begun.pop(request.id, None)
+            self._idle.pop(request.id, None)
             self.tell(f"request {request.id} ({request.sequence}): {state}" + (f", {reason}" if reason else ""))
 
     def _why(self, journal: Journal, request: QueuedRequest) -> str:
@@ -209,14 +251,23 @@ class Worker:
         columns = tables.requests.c
         same = (columns.id == request.id) & (columns.state == request.state) & (columns.tries == request.tries)
         values = {"state": "running", "tries": request.tries + 1, "run": run, "host": socket.gethostname()}
-        claimed = journal.write(sa.update(tables.requests).where(same), values)
-        journal.commit()
-        if not claimed:
-            return
+        with journal.alone():
+            # Two workers that have read the queue at different moments may each want to begin another request.
+            if request.state == "waiting" and is_busy(journal, request.observatory):
+                return
+            before = self._segments(journal, request)
+            if not journal.write(sa.update(tables.requests).where(same), values):
+                return
+        self._leave_process(request)
+        self._begun[request.id] = (request.tries + 1, before)
         site = ["--observatory", self.place.source]
         words = ["resume", *site] if resumes else ["run", *site, *self._options(request), "--run-as", run]
-        subject = run if resumes else str(self._document(request))
-        self._start(request, [*words, "--asked-by", f"{request.asked_by}, request {request.id}", "--", subject])
+        try:
+            subject = run if resumes else str(self._document(request))
+            self._start(request, [*words, "--asked-by", f"{request.asked_by}, request {request.id}", "--", subject])
+        except OSError as error:
+            self.tell(f"request {request.id} ({request.sequence}): run {run} can't be started: {error}")
+            return
         self.tell(f"request {request.id} ({request.sequence}): {'resuming' if resumes else 'beginning'} run {run}")
 
     def _options(self, request: QueuedRequest) -> list[str]:

@@ -30,7 +30,8 @@ from safelight.engine.records.manifest import manifest_of, write_manifest
 from safelight.engine.records.run_writer import SegmentRecord
 from safelight.engine.records.stop_requests import StopListener
 from safelight.engine.records.unrecorded_endings import UnrecordedEnd, note_end
-from safelight.engine.records.writer_thread import Writer
+from safelight.engine.records.writer_thread import Writer, in_journal_thread
+from safelight.engine.run.condition_cards import ConditionCards
 from safelight.engine.run.ending import Ending
 from safelight.engine.run.instrument import instrument_of
 from safelight.engine.run.runner import Runner
@@ -97,6 +98,7 @@ class Segment:
         asked_by: the requester; None: unknown.
         observatory_source: its shipped name, or the path of its document.
         take_over: whether to abort an exposure of another program.
+        conditions: the conditions of the night, read for the headers of its frames; None: there are none.
         polite: whether to wait for it before anything is touched; a resume switches lamps off first.
     """
 
@@ -117,6 +119,7 @@ class Segment:
     observatory_source: str = "simulated"
     take_over: bool = False
     polite: bool = False
+    conditions: ConditionCards | None = None
 
     async def execute(self, on_start: Callable[[Runner], None]) -> RunResult:
         """Run from the first lamps-off to the manifest. A cancellation means abort, and the rest is still done.
@@ -126,18 +129,24 @@ class Segment:
         """
         began_s = self.clock.now()
         devices = open_devices(self.plan.observatory, clock=self.clock, home=self.home, faults=self.faults)
+        cancellation = _Cancellation()
         try:
-            record, runner = self._prepare(devices)
-            try:
-                on_start(runner)
-                abort = partial(runner.stop, "abort", "the task was cancelled")
-                return await uncancelled(self._execute(runner, record, began_s), abort)
-            finally:
-                if record.writer is not None:
-                    with self.clock.still():
-                        await uncancelled(record.writer.close())
+            return await uncancelled(self._work(devices, on_start, cancellation, began_s), cancellation)
         finally:
             await self._close(devices)
+
+    async def _work(
+        self, devices: Devices, on_start: Callable[[Runner], None], cancellation: "_Cancellation", began_s: float
+    ) -> RunResult:
+        record, runner = await self._prepare(devices)
+        try:
+            on_start(runner)
+            cancellation.watch(runner)
+            return await self._execute(runner, record, began_s)
+        finally:
+            if record.writer is not None:
+                with self.clock.still():
+                    await record.writer.close()
 
     async def _close(self, devices: Devices) -> None:
         """Close the connections. A failure here does not change how the run has ended."""
@@ -146,8 +155,8 @@ class Segment:
         except Exception as error:  # noqa: BLE001 - whatever it is
             self.announce("devices.failed", error=in_words(error))
 
-    def _prepare(self, devices: Devices) -> tuple[SegmentRecord, Runner]:
-        """Begin the record, and make the runner. Nothing moves yet."""
+    async def _prepare(self, devices: Devices) -> tuple[SegmentRecord, Runner]:
+        """Begin the record, and make the runner. Nothing moves yet, and the loop waits for no disk."""
         observatory = self.plan.observatory
         cards = (("RUNID", self.run), ("SEQNAME", self.plan.document.name), ("SEQHASH", self.plan.document.hash))
         instrument = instrument_of(observatory, devices, self.clock, self.folder, cards)
@@ -156,13 +165,21 @@ class Segment:
         instrument.look = looking
         instrument.choose_s = None if looking is None else looking.choose_s
         _pin(instrument, self.plan.options.start)
-        now = self.clock.utc().isoformat()
-        off_s = rested_s(self.lock.journal, observatory.name, instrument.restrike_s, now)
+        journal, now = self.lock.journal, self.clock.utc().isoformat()
+        record = SegmentRecord(journal, self.run, self.folder, self.clock)
+
+        def begin() -> tuple[Mapping[str, float], set[int]]:
+            off_s = rested_s(journal, observatory.name, instrument.restrike_s, now)
+            begun = ours(journal, observatory.name)
+            record.begin(self.plan.graph.hash, self.plan.observatory.hash, self.asked_by)
+            return off_s, begun
+
+        off_s, begun = await in_journal_thread(begin, self.clock)
         instrument.off_since |= {lamp: self.clock.now() - seconds for lamp, seconds in off_s.items()}
         instrument.take_over = self.take_over
-        instrument.ours |= ours(self.lock.journal, observatory.name)
-        record = SegmentRecord(self.lock.journal, self.run, self.folder, self.clock)
-        record.begin(self.plan.graph.hash, self.plan.observatory.hash, self.asked_by)
+        if self.conditions is not None:
+            instrument.conditions = self.conditions.cards
+        instrument.ours |= begun
         runner = Runner(
             graph=self.plan.graph,
             instrument=instrument,
@@ -174,15 +191,15 @@ class Segment:
             may_command=lambda: not self.lock.tenure.over,
         )
         self._tell_start(timer_warnings(timers_of(devices.lamps)))
-        self._settle(record, runner)
+        if self.settle is not None:
+            await in_journal_thread(partial(self._settle, self.settle, record, runner), self.clock)
         record.writer = Writer(self.lock.journal, self.clock, lambda: self.announce("journal.waiting"))
         return record, runner
 
-    def _settle(self, record: SegmentRecord, runner: Runner) -> None:
+    def _settle(self, settle: Callable[[SegmentRecord], None], record: SegmentRecord, runner: Runner) -> None:
         """Record the inventory of a resume. If files can't be moved aside, no frame is taken."""
         try:
-            if self.settle is not None:
-                self.settle(record)
+            settle(record)
         except OSError as error:
             runner.stop("fault", f"files of an earlier try can't be set aside: {error}")
 
@@ -367,6 +384,24 @@ class Segment:
             reason=result.reason,
             late=late,
         )
+
+
+class _Cancellation:
+    """Abort of a run whose caller was cancelled, as soon as there is a runner."""
+
+    def __init__(self) -> None:
+        self._runner: Runner | None = None
+        self._wanted = False
+
+    def __call__(self) -> None:
+        self._wanted = True
+        if self._runner is not None:
+            self._runner.stop("abort", "the task was cancelled")
+
+    def watch(self, runner: Runner) -> None:
+        self._runner = runner
+        if self._wanted:
+            self()
 
 
 def _pin(instrument: Instrument, start: StartPosition) -> None:

@@ -28,7 +28,8 @@ _LATEST_S = 18.0
 """Latest moment of a loss after the beginning, s. A run takes about so long."""
 _EARLY = 0.15
 """Fraction of the losses whose moment counts from when the request was taken: the process may still be starting."""
-_END_S = 400.0
+_END_S = 900.0
+"""Longest time until a request has ended, s: all waits of a worker take 370 s, and each try has a process to start."""
 _LOOK_S = 0.03
 
 
@@ -119,7 +120,7 @@ def wage(site: Site, losses: int, seed: int, longest_s: float) -> Iterator[Loss]
         try:
             strike.through()
         except AssertionError as error:
-            loss.wrong.append(str(error)[:300])
+            loss.wrong.append(str(error)[:1000])
         finally:
             strike.close()
         yield loss
@@ -181,9 +182,17 @@ class _Strike:
                 healed = True
             if healed and over:
                 break
-            assert since_s < _END_S, f"request {self.number} is still {request['state']}: {request['reason']}"
+            assert since_s < _END_S, f"request {self.number} has not ended: {self._state(request)}"
             pause(_LOOK_S)
         self.loss.whole_s = since_s
+
+    def _state(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what can explain why a request has not ended."""
+        found = {name: request[name] for name in ("state", "tries", "host", "run", "reason")}
+        found["segments"] = [(row["host"], row["epoch"], row["outcome"]) for row in self._rows(tables.segments)]
+        locks = self._read(sa.select(tables.locks))
+        found["locks"] = [(row["observatory"], row["run"], row["host"], row["epoch"], row["beat"]) for row in locks]
+        return found
 
     def _judge(self) -> None:
         loss, request, segments = self.loss, self._request(), self._rows(tables.segments)

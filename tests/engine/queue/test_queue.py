@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from safelight.engine.queue.requests import QueuedRequest, add, cancel, due, mov
 from safelight.engine.queue.worker import Worker, WorkerPlace
 from safelight.engine.records import tables
 from safelight.engine.records.database import Journal
-from safelight.engine.records.lock import owner_of
+from safelight.engine.records.lock import Lock, owner_of
 from tests.crash.check import rows_of
 from tests.matrix.wall import now, pause
 
@@ -192,7 +193,7 @@ def desk(journal: Journal, small: Path, tmp_path: Path) -> Iterator[Desk]:
     made = Desk(worker, journal, said)
     yield made
     made.worker._close()
-    for process in worker._processes.values():
+    for process in (*worker._processes.values(), *worker._exiting):
         process.wait(60)
 
 
@@ -326,6 +327,130 @@ def test_a_run_of_another_host(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> N
     desk.worker.look()
     assert state_of(desk.journal, lost) == "running"
     assert desk.worker._processes == {}
+
+
+def idle(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let the worker start nothing. Return where the requests will be that it begins or resumes."""
+    begun: list[int] = []
+    monkeypatch.setattr(Worker, "_start", lambda _worker, request, _words: begun.append(request.id))
+    assert desk.worker._processes == {}
+    return begun
+
+
+def enter_run(journal: Journal, run: str, outcome: str | None) -> None:
+    """Enter a run of the small observatory."""
+    page = dict.fromkeys((column.name for column in tables.runs.columns), "x")
+    journal.write(sa.insert(tables.runs), page | {"run": run, "frames_asked": 1, "outcome": outcome})
+    journal.commit()
+
+
+def test_two_requests_without_a_process(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two requests that are running at one observatory, with nobody working on either, are both tried again."""
+    begun = idle(desk, monkeypatch)
+    monkeypatch.setattr("safelight.engine.queue.worker._OTHERS_S", 0.5)
+    for _ in range(2):
+        number = add(desk.journal, SHORT)
+        values = LOST | {"run": f"lost-{number}"}
+        desk.journal.write(sa.update(tables.requests).where(tables.requests.c.id == number), values)
+        desk.journal.commit()
+    began = now()
+    while set(begun) != {1, 2}:
+        desk.worker.look()
+        assert now() - began < 20, begun
+        pause(0.1)
+
+
+def test_two_workers_begin_two_requests(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that has chosen a request begins nothing if another worker has begun another one since."""
+    begun = idle(desk, monkeypatch)
+    add(desk.journal, SHORT)
+    first = due(desk.journal, "small")
+    urgent = add(desk.journal, replace(SHORT, priority=9))
+    second = due(desk.journal, "small")
+    assert first is not None
+    assert second is not None
+    other = replace(desk.worker, _journal=None, _processes={}, _begun={}, _idle={})
+    other._begin(desk.journal, second)
+    desk.worker._begin(desk.journal, first)
+    assert begun == [urgent]
+    assert state_of(desk.journal, first.id) == "waiting"
+
+
+def test_the_last_try_may_still_be_starting(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request does not end as faulted while another worker's last try may still be starting."""
+    idle(desk, monkeypatch)
+    number = add(desk.journal, SHORT)
+    enter_run(desk.journal, "lost", "faulted")
+    desk.journal.write(sa.update(tables.requests), LOST | {"run": "lost", "tries": 3})
+    desk.journal.commit()
+    desk.worker.look()
+    desk.worker.look()
+    assert state_of(desk.journal, number) == "running"
+    monkeypatch.setattr("safelight.engine.queue.worker._OTHERS_S", 0.0)
+    assert desk.until(number, "faulted", seconds=10).tries == 3
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["its process hangs", "a run by hand has begun"])
+def test_a_request_ends_with_its_run(desk: Desk, monkeypatch: pytest.MonkeyPatch, by_hand: bool) -> None:  # noqa: FBT001
+    """The request of a run that is done ends, also if its process hangs at its exit, or another run has begun."""
+    idle(desk, monkeypatch)
+    number = add(desk.journal, SHORT)
+    desk.worker.look()
+    (request,) = requests(desk.journal)
+    enter_run(desk.journal, str(request.run), "done")
+    with closing(Journal(desk.journal.url)) as theirs, subprocess.Popen(["sleep", "60"]) as hanging:  # noqa: S607
+        if by_hand:
+            Lock.take(theirs, "small", "by-hand")
+        else:
+            desk.worker._processes[number] = hanging
+        desk.worker.look()
+        hanging.kill()
+    assert state_of(desk.journal, number) == "done"
+
+
+def test_a_dead_owner_holds_up_nobody(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run by hand that was killed leaves its lock behind. The queue goes on."""
+    begun = idle(desk, monkeypatch)
+    with closing(Journal(desk.journal.url)) as theirs:
+        lock = Lock.take(theirs, "small", "by-hand")
+        number = add(desk.journal, SHORT)
+        desk.worker.look()
+        assert begun == []
+        theirs.write(sa.update(tables.locks).values({"process_started": "before", "pid": 2**22 + 1}))
+        theirs.commit()
+        desk.worker.look()
+        assert begun == [number]
+        lock.release()
+
+
+def test_a_try_that_can_not_be_started(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no process can be started the worker says so, goes on, and the request ends as faulted after its tries."""
+
+    def fail(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Worker, "_start", fail)
+    number = add(desk.journal, SHORT)
+    found = desk.until(number, "faulted", seconds=20)
+    assert found.tries == 3
+    assert sum("No space left" in words for words in desk.said) == 3
+
+
+def test_a_worker_survives_a_look(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that fails in whatever way is reported, and the next one is done."""
+    looks: list[int] = []
+
+    def look(worker: Worker) -> None:
+        looks.append(1)
+        if len(looks) > 1:
+            worker.over.set()
+        raise ZeroDivisionError("no reason")
+
+    monkeypatch.setattr(Worker, "look", look)
+    monkeypatch.setattr("safelight.engine.queue.worker._LOOK_S", 0.01)
+    asyncio.run(desk.worker.work())
+    assert len(looks) == 2
+    assert "internal error" in desk.said[0]
 
 
 def test_a_running_request_is_cancelled(desk: Desk) -> None:
