@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from safelight.devices.command_context import CommandContext
 from safelight.devices.concurrently import each_of, side_by_side, those_that_answer
+from safelight.devices.indi.dark_proofs import DarkProofs
 from safelight.devices.indi.device import IndiDevice, the_element
 from safelight.devices.indi.line import IndiLine
 from safelight.devices.indi.options import IndiLampOptions, IndiLampsOptions
@@ -57,6 +58,7 @@ class IndiLamps:
         self._changing: dict[tuple[str, str], asyncio.Lock] = {}
         self._darkening: dict[tuple[str, str], asyncio.Lock] = {}
         self._offs: Counter[tuple[str, str]] = Counter()
+        self._proofs = DarkProofs(self._line, chosen.lamps.values(), lamp_in)
         self.read_back = {lamp: one.read_back for lamp, one in chosen.lamps.items()}
         self.hardware = tuple(_outlet(self._line.where, chosen.lamps[lamp]) for lamp in self._names)
 
@@ -135,11 +137,12 @@ class IndiLamps:
         vector = reading.result()
         lit = [the_element(vector, one.is_on, context) for one in group]
         if first.force_off != "none" and all(lamp_in(vector, one) == "off" for one in group):
+            doubtful = [the_element(vector, one.is_on, context) for one in group if not self._proofs.is_proved(one)]
             if first.force_off == "reconnect":
                 await device.reconnect(context)
                 vector = await device.read(first.property, context)
-            else:
-                vector = await self._write(vector, lit, [], context, self._urgent)
+            elif doubtful:
+                vector = await self._write(vector, doubtful, [], context, self._urgent)
         on = [] if first.is_off is None else [the_element(vector, first.is_off, context)]
         await self._write(vector, on, lit, context, self._urgent)
 
