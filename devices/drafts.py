@@ -13,23 +13,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CAMERA_TIMES",
-    "LAMP_TIMES",
     "NO_CAMERA",
     "NewLamps",
     "NewNames",
     "as_yaml",
     "document",
     "in_comment",
+    "lamp_times",
 ]
 
 _LONGEST_NAME = 40
-
-LAMP_TIMES = """\
-  on_s: 0.3      # TODO from the command until the answer: measure it
-  off_s: 0.3
-  all_off_s: 0.5
-  status_s: 0.3
-"""
 
 CAMERA_TIMES = """\
   readout_s: 10.0  # TODO from the end of the exposure until the image is here: measure it
@@ -58,13 +51,13 @@ spectrographs:
 _POLICY = """\
 deadlines:
   kinds:
-    lamp-off: {factor: 1.0, margin_s: 5.5}
-    safing: {factor: 1.0, margin_s: 5.5}
+    lamp-off: {{factor: 1.0, margin_s: {margin_s}}}
+    safing: {{factor: 1.0, margin_s: {margin_s}}}
 
 retries:
   kinds:
-    lamp-off: {attempts: 6, first_wait_s: 0.25, factor: 2.0, longest_wait_s: 2.0}
-    safing: {attempts: 6, first_wait_s: 0.25, factor: 2.0, longest_wait_s: 2.0}
+    lamp-off: {{attempts: 6, first_wait_s: 0.25, factor: 2.0, longest_wait_s: 2.0}}
+    safing: {{attempts: 6, first_wait_s: 0.25, factor: 2.0, longest_wait_s: 2.0}}
 """
 
 
@@ -80,7 +73,17 @@ description: devices of the {server}
 """
 
 
-def document(server: str, done: str, name: str, file: str, sections: Iterable[str]) -> str:
+def lamp_times(on_s: float = 0.3, off_s: float = 0.3, all_off_s: float = 0.5) -> str:
+    """Return how long lamps take to answer, s."""
+    return f"""\
+  on_s: {on_s}      # TODO from the command until the answer: measure it
+  off_s: {off_s}
+  all_off_s: {all_off_s}
+  status_s: 0.3
+"""
+
+
+def document(server: str, done: str, name: str, file: str, sections: Iterable[str], *, margin_s: float = 5.5) -> str:
     """Return a draft: its head, the sections, and the policy.
 
     Args:
@@ -89,9 +92,11 @@ def document(server: str, done: str, name: str, file: str, sections: Iterable[st
         name: of the observatory.
         file: where the draft is written; without it, a file of that name.
         sections: lamps, spectrographs, and comments.
+        margin_s: how much longer than expected an off may take, s: longer than one request.
     """
+    policy = _POLICY.format(margin_s=margin_s)
     head = _HEAD.format(server=server, done=done, name=name, file=file or f"{name}.yaml")
-    return "\n".join(part if part.endswith("\n") else part + "\n" for part in (head, *sections, _POLICY))
+    return "\n".join(part if part.endswith("\n") else part + "\n" for part in (head, *sections, policy))
 
 
 class NewNames:
@@ -131,9 +136,9 @@ def _cards(keyword: str) -> set[str]:
     return {keyword, warm_keyword(keyword), level_keyword(keyword)}
 
 
-def in_comment(text: str) -> str:
+def in_comment(text: str, longest: int = 60) -> str:
     """Return a server's words as part of a comment."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:60]
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:longest]
 
 
 def as_yaml(words: object) -> str:

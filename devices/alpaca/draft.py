@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from safelight.devices.drafts import (
     CAMERA_TIMES,
-    LAMP_TIMES,
     NO_CAMERA,
     NewLamps,
     NewNames,
     as_yaml,
     document,
     in_comment,
+    lamp_times,
 )
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def draft(where: str, found: Iterable[FoundDevice], *, name: str = "observatory"
     """
     devices = tuple(found)
     sections = [
-        "\n".join(_lamps(where, devices)) + "\n" + LAMP_TIMES,
+        "\n".join(_lamps(where, devices)) + "\n" + lamp_times(),
         "\n".join(_cameras(where, devices)) if _of(devices, "camera") else NO_CAMERA,
         *_others(where, devices),
     ]

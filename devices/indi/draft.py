@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from safelight.devices.drafts import (
     CAMERA_TIMES,
-    LAMP_TIMES,
     NO_CAMERA,
     NewLamps,
     NewNames,
     as_yaml,
     document,
     in_comment,
+    lamp_times,
 )
 from safelight.devices.indi.course import EXPOSURE
 
@@ -24,6 +24,29 @@ if TYPE_CHECKING:
     from safelight.devices.indi.properties import Vector
 
 __all__ = ["camera_options", "draft", "lamps_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class OffTimes:
+    """Times of lamps and of their off, s, as in the shipped observatories.
+
+    Attributes:
+        deadline_s: of one question.
+        answers_s: until an on, an off and an off of all is answered.
+        margin_s: how much longer than expected an off may take.
+    """
+
+    deadline_s: float
+    answers_s: tuple[float, float, float]
+    margin_s: float
+
+
+_TIMES = {
+    "none": OffTimes(4.0, (0.3, 0.3, 0.5), 5.5),
+    "reconnect": OffTimes(8.0, (0.7, 0.7, 4.0), 12.0),
+    "on-then-off": OffTimes(12.0, (1.2, 2.4, 7.0), 16.0),
+}
+"""How an off is forced -> times. The slowest way of all lamps counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,20 +162,27 @@ def draft(
     if not lamps:
         return None
     cameras = [device for device in devices if EXPOSURE in device.vectors]
+    times = max((_TIMES[str(lamp.options.get("force_off", "none"))] for lamp in lamps), key=lambda one: one.margin_s)
+    ports = {device.name: _text(device, "DEVICE_PORT", "PORT") for device in devices if lamps_of(device)}
     sections = [
-        "\n".join(_lamp_section(host, port, lamps)) + "\n" + LAMP_TIMES,
+        "\n".join(_lamp_section(host, port, lamps, ports, times)) + "\n" + lamp_times(*times.answers_s),
         "\n".join(_camera_section(host, port, cameras)) if cameras else NO_CAMERA,
         *_others(devices),
     ]
     done = "Its devices were connected. Nothing was switched."
-    return document(f"INDI server {host}:{port}", done, name, file, sections)
+    return document(f"INDI server {host}:{port}", done, name, file, sections, margin_s=times.margin_s)
 
 
-def _lamp_section(host: str, port: int, lamps: Iterable[FoundLamp]) -> Iterator[str]:
+def _lamp_section(
+    host: str, port: int, lamps: Iterable[FoundLamp], ports: Mapping[str, str], times: OffTimes
+) -> Iterator[str]:
     names = NewLamps()
     options, units = [], []
+    groups: dict[object, list[str]] = {}
     for one in lamps:
         lamp = names.new(one.name)
+        if "also_on" in one.options:
+            groups.setdefault(one.options["device"], []).append(lamp)
         options.append(f"      {lamp}: {as_yaml(one.options)}")
         lit = "; it says that it is ON now" if one.lit else ""
         unit = names.unit(lamp, one.flavour)
@@ -162,9 +192,18 @@ def _lamp_section(host: str, port: int, lamps: Iterable[FoundLamp]) -> Iterator[
     yield "  options:"
     yield f"    host: {as_yaml(host)}"
     yield f"    port: {port}"
-    yield "    # TODO does a driver read its hardware? Then add read_back: hardware. Switch the lamp by hand, and see"
+    yield f"    deadline_s: {times.deadline_s}"
+    settings = {device: {"DEVICE_PORT": {"PORT": path}} for device, path in ports.items() if path}
+    if settings:
+        yield "    # As the server has them now. A driver that was started anew gets them before it is connected."
+        yield f"    settings: {as_yaml(settings)}"
+    yield "    # TODO does a driver read its hardware? Switch the lamp by hand, and see whether check --live notices:"
+    yield "    # then add read_back: hardware"
     yield "    lamps:"
     yield from options
+    exclusive = [f"[{', '.join(group)}]" for group in groups.values() if len(group) > 1]
+    if exclusive:
+        yield f"  exclusive: [{', '.join(exclusive)}]  # the hardware lights one at a time"
     yield "  units:  # TODO arc or flat? seconds of warm-up? the longest that it may be on?"
     yield from units
 
@@ -191,9 +230,15 @@ def _others(devices: Iterable[FoundIndiDevice]) -> Iterator[str]:
     for device in devices:
         said = in_comment(device.name)
         if device.trouble:
-            yield f"# {said} could not be connected: {in_comment(device.trouble)}. TODO set it up, and run init again\n"
+            yield (
+                f"# {said} could not be connected: {in_comment(device.trouble, 200)}\n"
+                "# TODO set it up at the server (DEVICE_PORT is the port of a serial device), and run init again\n"
+            )
         for name in ("FILTER_SLOT", "FLIP_MIRROR", "CAP_PARK"):
             if name in device.vectors:
                 yield f"# {said} has {name}. TODO does a frame need it somewhere? Then describe it under `selectors`.\n"
         if "EQUATORIAL_EOD_COORD" in device.vectors:
-            yield f"# Not used: the telescope {said}\n"
+            yield (
+                f"# Not used: the telescope {said}. TODO does it point at a screen for calibrations, or is it parked\n"
+                "# for them? Then describe `telescopes` and `positions`: see the page on describing an observatory.\n"
+            )

@@ -71,7 +71,7 @@ async def _described(line: IndiLine, name: str, clock: Timekeeper, context: Comm
         try:
             await IndiDevice(line, name, {}).connect(context)
         except DeviceError as error:
-            trouble = str(error)
+            trouble = error.reason
     vectors = await _everything(line, name, clock, context)
     return FoundIndiDevice(name, {vector.name: vector for vector in vectors if vector.device == name}, trouble)
 

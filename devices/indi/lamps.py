@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from safelight.devices.command_context import CommandContext
 from safelight.devices.concurrently import each_of, side_by_side, those_that_answer
+from safelight.devices.indi.dark_proofs import DarkProofs
 from safelight.devices.indi.device import IndiDevice, the_element
 from safelight.devices.indi.line import IndiLine
 from safelight.devices.indi.options import IndiLampOptions, IndiLampsOptions
@@ -54,6 +56,9 @@ class IndiLamps:
             line: {name: IndiDevice(line, name, chosen.settings.get(name, {})) for name in names} for line in lines
         }
         self._changing: dict[tuple[str, str], asyncio.Lock] = {}
+        self._darkening: dict[tuple[str, str], asyncio.Lock] = {}
+        self._offs: Counter[tuple[str, str]] = Counter()
+        self._proofs = DarkProofs(self._line, chosen.lamps.values(), lamp_in)
         self.read_back = {lamp: one.read_back for lamp, one in chosen.lamps.items()}
         self.hardware = tuple(_outlet(self._line.where, chosen.lamps[lamp]) for lamp in self._names)
 
@@ -69,7 +74,7 @@ class IndiLamps:
         # What is not meant is sent as read: no other client may change the vector in between.
         async with self._changing.setdefault((one.device, one.property), asyncio.Lock()):
             await device.connect(context)
-            vector = await device.read(one.property, context)
+            vector = await self._read_at_rest(device, one.property, context)
             element = the_element(vector, one.is_on, context)
             await self._write(vector, [element], [], context, self._line)
 
@@ -104,8 +109,25 @@ class IndiLamps:
 
     # ---- inside
 
+    async def _read_at_rest(self, device: IndiDevice, name: str, context: CommandContext) -> Vector:
+        """Read a vector while no off of it is under way: a lamp that goes off would be sent as on, and lit again."""
+        key = device.name, name
+        while True:
+            async with self._darkening.setdefault(key, asyncio.Lock()):
+                offs = self._offs[key]
+            vector = await device.read(name, context)
+            if self._offs[key] == offs:
+                return vector
+
     async def _darken(self, group: list[IndiLampOptions], context: CommandContext) -> None:
-        """Switch lamps of one vector off."""
+        """Switch lamps of one vector off. One off after the other: each sends the other lamps as it has read them."""
+        key = group[0].device, group[0].property
+        async with self._darkening.setdefault(key, asyncio.Lock()):
+            self._offs[key] += 1
+            await self._darken_alone(group, context)
+
+    async def _darken_alone(self, group: list[IndiLampOptions], context: CommandContext) -> None:
+        """Switch lamps of one vector off, while this process sends no other off of it."""
         first = group[0]
         device = self._devices[self._urgent][first.device]
         # Both questions at once: an off has no time to lose.
@@ -115,11 +137,12 @@ class IndiLamps:
         vector = reading.result()
         lit = [the_element(vector, one.is_on, context) for one in group]
         if first.force_off != "none" and all(lamp_in(vector, one) == "off" for one in group):
+            doubtful = [the_element(vector, one.is_on, context) for one in group if not self._proofs.is_proved(one)]
             if first.force_off == "reconnect":
                 await device.reconnect(context)
                 vector = await device.read(first.property, context)
-            else:
-                vector = await self._write(vector, lit, [], context, self._urgent)
+            elif doubtful:
+                vector = await self._write(vector, doubtful, [], context, self._urgent)
         on = [] if first.is_off is None else [the_element(vector, first.is_off, context)]
         await self._write(vector, on, lit, context, self._urgent)
 

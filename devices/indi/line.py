@@ -60,13 +60,14 @@ class IndiLine:
         self._host, self._port, self._clock = host, port, clock
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._opening = asyncio.Lock()
+        self._opens = asyncio.Lock()
         self._news = asyncio.Event()
         self._vectors: dict[tuple[str, str], Vector] = {}
         self._errors: dict[str, tuple[int, str]] = {}
         self._serial = 0
         self._heeded: set[str] = set()
         self._listeners: list[tuple[str, Callable[[Vector | Blob | None], None]]] = []
+        self._opening = 0
 
     # ---- what is known
 
@@ -92,6 +93,11 @@ class IndiLine:
     def serial(self) -> int:
         """Number of the last thing that was heard."""
         return self._serial
+
+    @property
+    def opening(self) -> int:
+        """Number of the present connection, or of the last one."""
+        return self._opening
 
     # ---- asking
 
@@ -142,6 +148,10 @@ class IndiLine:
         async with self._asked(context, "when it is written to"):
             await self._open(context)
             await self._write(text, context)
+
+    def listen(self, device: str, hear: Callable[[Vector | Blob | None], None]) -> None:
+        """Pass on everything that is heard of a device from now on, as `heard_of` does."""
+        self._listeners.append((device, hear))
 
     @contextmanager
     def heard_of(self, device: str, hear: Callable[[Vector | Blob | None], None]) -> Iterator[None]:
@@ -214,7 +224,7 @@ class IndiLine:
             raise context.unknown(words) from None
 
     async def _open(self, context: CommandContext) -> None:
-        async with self._opening:
+        async with self._opens:
             if self._writer is not None and self._reading is not None and not self._reading.done():
                 return
             await self.close()
@@ -222,6 +232,7 @@ class IndiLine:
                 reader, self._writer = await asyncio.open_connection(self._host, self._port)
             except (OSError, ValueError) as error:  # a name that no host can have is a ValueError
                 raise context.failed(f"no INDI server answers at {self.where}: {why_unreachable(error)}") from error
+            self._opening += 1
             self._reading = asyncio.get_running_loop().create_task(self._listen(reader))
 
     async def _write(self, text: str, context: CommandContext) -> None:

@@ -16,6 +16,11 @@ _WORTH = {
 }
 _UNSAID = "the driver does not say whether hardware or memory is read: check the lamp once, by eye"
 
+_NEVER = (
+    "never commanded since its driver was started? `safelight lamps off` commands it, and reads it back. If it stays "
+    "unknown, is the channel or element of it right?"
+)
+
 
 async def live_check(observatory: "Observatory") -> dict[str, Any]:
     """Read every device of an observatory back.
@@ -58,7 +63,12 @@ async def _lamps(lamps: "Lamps", driver: str, path: str, problems: list[str]) ->
     unsaid = _WORTH.get(driver, _UNSAID)
     unread = [lamp for lamp in lamps.names if found.get(lamp) == "unknown"]
     if unread and len(unread) < len(lamps.names):
-        problems.append(f"{path}: {', '.join(unread)} can't be read: is the channel or element of it right?")
+        silent = [lamp for lamp in unread if worth.get(lamp) == "memory"]
+        wrong = [lamp for lamp in unread if lamp not in silent]
+        if wrong:
+            problems.append(f"{path}: {', '.join(wrong)} can't be read: is the channel or element of it right?")
+        if silent:
+            problems.append(f"{path}: {', '.join(silent)}: {_NEVER}")
     return {
         lamp: {"state": str(found.get(lamp, "unknown")), "off": _WORTH.get(worth.get(lamp, ""), unsaid)}
         for lamp in lamps.names

@@ -1,5 +1,6 @@
 """Whole runs on a bench: a process that is killed while a lamp is on, and what the hardware does then."""
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +16,7 @@ from tests.devices.lamp_log import LampLog
 from tests.matrix.commands import Command, Commands, Home
 from tests.matrix.wall import now, pause
 
-__all__ = ["QUICK", "SHORT", "Bench", "Killed", "ended_unsafe"]
+__all__ = ["QUICK", "SHORT", "Bench", "Killed", "KilledAndResumed", "ended_unsafe"]
 
 LONGEST_S = 240.0
 """Longer than this, and it does not happen at all."""
@@ -146,6 +147,24 @@ class Killed:
         bench.until(lambda: not bench.lit())
         bench.kill(again.pid)
         bench.until(lambda: not bench.lit())
+
+
+class KilledAndResumed(Killed):
+    """The same for benches whose camera takes a whole frame."""
+
+    def test_killed_in_mid_exposure_and_resumed(self, bench: Bench) -> None:
+        """The runner is killed while the camera exposes: the lamp goes off, and a resume takes the frame once."""
+        run = bench.start(SHORT)
+        assert run.until(lambda event: event["event"] == "state.started" and event["kind"] == "expose")
+        bench.until(lambda: bench.lit() == {bench.lamp})
+        bench.kill(run.pid)
+        bench.until(lambda: not bench.lit())
+        assert bench.resume().end() == 0
+        assert bench.lit() == set()
+        (manifest,) = bench.frames.glob("*/manifest.json")
+        frames: list[Mapping[str, Any]] = json.loads(manifest.read_text())["frames"]
+        assert [frame["frame"] for frame in frames if frame["verdict"] == "good"] == [f"{bench.lamp}-1s-001"]
+        assert len([*bench.frames.glob("*/*.fits")]) == 1
 
 
 def ended_unsafe(run: Command, lamp: str = "ThAr") -> None:

@@ -17,6 +17,7 @@ from tests.docs.loosely import begins_with, is_like
 NOT_RUN = {
     "docs/how-to/from-alpaca-or-indi.md: ALPACA=10.0.0.5:11111",
     "docs/how-to/from-alpaca-or-indi.md: INDI=localhost:7624",
+    'docs/how-to/from-alpaca-or-indi.md: indi_setprop "Shelyak Spox.DEVICE_PORT.PORT=/dev/ttyUSB0"',
     "docs/how-to/from-relays.md: RELAYS=10.0.0.5",
     "docs/tutorial.md: make setup",
     # Each of these is done by tests/packaging/test_wheel.py, in folders of its own and with the locked versions.

@@ -16,6 +16,7 @@ import numpy as np
 
 from tests.devices.dli.hosting import Listener, http_request
 from tests.devices.lamp_log import LampLog
+from tests.devices.sweeps import Taken
 from tests.matrix import wall
 
 _SLOW_VERBS = frozenset({"getswitchvalue", "setasyncvalue", "cancelasync", "statechangecomplete"})
@@ -36,21 +37,6 @@ class BadRequest(Exception):
 def now() -> float:
     """Seconds of UTC."""
     return time.time()  # noqa: TID251 - a camera has a clock of its own
-
-
-@dataclass(frozen=True)
-class Taken:
-    """An exposure that a camera has begun. The first pixel of its image is its number.
-
-    Attributes:
-        began_s: on the clock of the log of lamps, s.
-        seconds: how long it was to integrate, s.
-        light: whether the shutter opened.
-    """
-
-    began_s: float
-    seconds: float
-    light: bool
 
 
 @dataclass

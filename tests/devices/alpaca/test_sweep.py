@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from astropy.io import fits
 
 from safelight.devices import load_observatory
 from safelight.engine import RunResult
@@ -18,16 +17,10 @@ from safelight.engine.run.start import Request, perform
 from tests.devices.alpaca.fault_proxy import FAULTS, Fault, FaultProxy, Spot
 from tests.devices.alpaca.strict_server import Camera, StrictServer
 from tests.devices.lamp_log import LampLog
+from tests.devices.sweeps import QUICK_RETRIES, SEQUENCE, WARMUP_S, wrong
 
-WARMUP_S, EXPOSURE_S = 0.1, 0.25
 PATIENT_S, DEADLINE_S, LATE_S = 60.0, 1.0, 1.5
 """Deadline of a request; that of runs with an answer that is late, and how late it is, s."""
-SEQUENCE: dict[str, Any] = {
-    "name": "arc",
-    "biases": {"count": 1},
-    "lamps": [{"lamps": ["Argon"], "warmup": WARMUP_S, "exposure_time": [EXPOSURE_S], "flavour": "arc"}],
-}
-QUICK = {"attempts": 2, "first_wait_s": 0.01, "factor": 1.0, "longest_wait_s": 0.01}
 
 
 @dataclass
@@ -81,35 +74,13 @@ class Sweep:
         }
         plain["spectrographs"]["options"] = where | {"look_every_s": 0.1}
         plain["spectrographs"] |= {"readout_s": 0.1, "lead_s": 0.1, "tail_s": 0.1}
-        return plain | {"retries": {"default": QUICK}, "deadlines": {"margin_s": 60.0}}
+        return plain | {"retries": {"default": QUICK_RETRIES}, "deadlines": {"margin_s": 60.0}}
 
 
-def wrong(sweep: Sweep, result: RunResult, frames: Path) -> list[str]:
-    """Return what is wrong with a run, by what the hardware has done: nothing, whatever has gone wrong on the way."""
-    found = []
-    if result.outcome != "unsafe" and sweep.server.lit():
-        found.append(f"{result.outcome}, and {sweep.server.lit()} burns")
-    good = [path for path in frames.rglob("*.fits") if "bad" not in path.parts]
-    if result.outcome == "done" and len(good) != 2:
-        found.append(f"done, with {len(good)} frames of 2")
-    numbers = []
-    for path in good:
-        with fits.open(path) as hdus:
-            numbers.append(int(hdus[0].data[0, 0]))
-        taken = sweep.server.cameras[0].taken[numbers[-1] - 1]
-        of_lamp = "Argon" in path.name
-        if (taken.light, taken.seconds) != ((True, EXPOSURE_S) if of_lamp else (False, 0.0)):
-            found.append(f"{path.name} is of {taken}")
-        lit_s = [turn.at_s if turn.on else None for turn in sweep.server.log.turns if turn.at_s <= taken.began_s]
-        before = lit_s[-1] if lit_s else None
-        meanwhile = [turn for turn in sweep.server.log.turns if 0 < turn.at_s - taken.began_s < taken.seconds]
-        if of_lamp and (before is None or taken.began_s - before < WARMUP_S or meanwhile):
-            found.append(f"{path.name}: its lamp was not lit, warm and steady: {sweep.server.log.turns}, {taken}")
-        if not of_lamp and before is not None:
-            found.append(f"{path.name} was taken under a lamp")
-    if len(set(numbers)) != len(numbers):
-        found.append(f"one exposure became two frames: {numbers}")
-    return found
+def amiss(sweep: Sweep, result: RunResult, frames: Path) -> list[str]:
+    """Return what is wrong with a run, by what the hardware has done."""
+    server = sweep.server
+    return wrong(result, frames, lit=server.lit(), taken=server.cameras[0].taken, turns=server.log.turns)
 
 
 async def swept(folder: Path, fault: Fault, chosen: Callable[[list[Spot]], list[Spot]]) -> list[str]:
@@ -117,12 +88,12 @@ async def swept(folder: Path, fault: Fault, chosen: Callable[[list[Spot]], list[
     found, struck = [], 0
     async with Sweep.made(folder) as sweep:
         clean, frames = await sweep.run(None)
-        assert (clean.outcome, wrong(sweep, clean, frames)) == ("done", [])
+        assert (clean.outcome, amiss(sweep, clean, frames)) == ("done", [])
         spots = chosen(list(sweep.proxy.seen))
         for spot in spots:
             result, frames = await sweep.run(spot, fault)
             struck += sweep.proxy.struck
-            found += [f"{fault} {spot}: {each}" for each in wrong(sweep, result, frames)]
+            found += [f"{fault} {spot}: {each}" for each in amiss(sweep, result, frames)]
     # How often a camera is asked while it integrates depends on the machine: the last of these may not come.
     assert struck > 0.5 * len(spots)
     return found

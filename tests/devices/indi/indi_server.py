@@ -5,10 +5,12 @@ is the hardware: the truth, whatever a property says.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 from xml.etree.ElementTree import Element as Node
 from xml.etree.ElementTree import XMLPullParser
 
+from safelight.engine.clock import Clock
 from tests.devices.dli.hosting import Listener
 
 Lines = list[str]
@@ -100,13 +102,19 @@ class Driver:
         state = "Ok" if self.polls and not self.refuses else self.state
         return [self._vector("def", name, self.rule, self.believed, state)]
 
+    def _label(self, name: str) -> str:
+        """Return what people see of a vector or an element."""
+        return f"the {name}"
+
     def _connection(self) -> dict[str, str]:
         return {"CONNECT": "On" if self.connected else "Off", "DISCONNECT": "Off" if self.connected else "On"}
 
     def _vector(self, verb: str, name: str, rule: str, values: dict[str, str], state: str) -> str:
         word = "defSwitch" if verb == "def" else "oneSwitch"
-        inner = "".join(f'<{word} name="{key}" label="the {key}">{value}</{word}>' for key, value in values.items())
-        more = f' rule="{rule}" perm="rw" label="the {name}"' if verb == "def" else ""
+        inner = "".join(
+            f'<{word} name="{key}" label="{self._label(key)}">{value}</{word}>' for key, value in values.items()
+        )
+        more = f' rule="{rule}" perm="rw" label="{self._label(name)}"' if verb == "def" else ""
         return (
             f'<{verb}SwitchVector device="{self.name}" name="{name}" state="{state}"{more}>{inner}</{verb}SwitchVector>'
         )
@@ -191,6 +199,53 @@ class Talker:
 
     async def end(self) -> None:
         """Say no more."""
+
+
+class Usis(Driver, Talker):
+    """Shelyak USIS (2.2): names are counters, a command's first element counts, and a poll tells the outcome."""
+
+    name, rule, vector = "Shelyak Usis", "OneOfMany", "000e"
+    elements = ("000f", "0010", "0011", "0012")
+    labels: ClassVar[Mapping[str, str]] = {
+        "000e": "light source",
+        "000f": "SKY",
+        "0010": "DARK",
+        "0011": "CALIB",
+        "0012": "FLAT",
+    }
+    polls = False
+    poll_s = 0.3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = "Ok"
+        self._task: asyncio.Task[None] | None = None
+
+    def at_start(self) -> dict[str, str]:
+        """Return what it believes: that the sky is chosen."""
+        return dict.fromkeys(self.elements, "Off") | {"000f": "On"}
+
+    def command(self, values: dict[str, str]) -> None:
+        """Obey the first element. What is believed stays as it was until the next poll."""
+        (first, *_) = values
+        self.lit = {self.labels[first]} - {"SKY", "DARK"}
+        self.sent.append(self.labels[first])
+        self._task = asyncio.get_running_loop().create_task(self._polled())
+
+    async def _polled(self) -> None:
+        await Clock().sleep(self.poll_s)
+        lit = next(iter(self.lit), "SKY")
+        self.believed = {each: "On" if self.labels[each] == lit else "Off" for each in self.elements}
+        await self.server.say(self.set_vector())
+
+    def _label(self, name: str) -> str:
+        return self.labels.get(name, name)
+
+    async def end(self) -> None:
+        """Poll no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
 
 
 class IndiServer(Listener):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 import yaml
 from typer.testing import CliRunner
 
@@ -29,7 +30,11 @@ def found(name: str, *vectors: Vector, trouble: str = "") -> FoundIndiDevice:
 
 DEVICES = [
     found("Flip Flat", switch("Flip Flat", "FLAT_LIGHT_CONTROL", {"FLAT_LIGHT_ON": "On", "FLAT_LIGHT_OFF": "Off"})),
-    found("Spox", switch("Spox", "CALIBRATION", dict.fromkeys(("DARK", "FLAT", "CALIBRATION", "SKY"), "Off"))),
+    found(
+        "Spox",
+        switch("Spox", "CALIBRATION", dict.fromkeys(("DARK", "FLAT", "CALIBRATION", "SKY"), "Off")),
+        Vector("Spox", "DEVICE_PORT", "", "text", "", "Ok", {"PORT": "/dev/ttyUSB3"}, {}, {}),
+    ),
     found(
         "eShel",
         switch("eShel", "CALIB_LAMPS", dict.fromkeys(("LED", "THAR", "TUNGSTEN"), "Off")),
@@ -53,8 +58,24 @@ def test_a_draft_is_a_document() -> None:
     options = document.lamps.options["lamps"]
     assert (options["CALIBRATION"]["force_off"], options["THAR"]["force_off"]) == ("reconnect", "on-then-off")
     assert options["CALIB"]["property"] == "label:light source"
+    assert document.lamps.exclusive == (("CALIBRATION", "FLAT"), ("CALIB", "FLAT_2"))
+    assert document.lamps.options["settings"] == {"Spox": {"DEVICE_PORT": {"PORT": "/dev/ttyUSB3"}}}
+    assert "# Mount: [ could not be connected: no?port\n# TODO set it up" in text
     assert "FLIP_MIRROR" in text
     assert draft("10.0.0.5", 7624, DEVICES[-1:]) is None
+
+
+@pytest.mark.parametrize(("devices", "like"), [(DEVICES[:2], "alpy"), (DEVICES[:3], "eshel")])
+def test_times_of_a_draft(devices: list[FoundIndiDevice], like: str) -> None:
+    """A draft gives an off as much time as the shipped observatory of its slowest driver."""
+    text = draft("10.0.0.5", 7624, devices)
+    assert text is not None
+    drafted, model = Observatory.model_validate(yaml.safe_load(text)), load_observatory(like)
+    assert drafted.lamps.options["deadline_s"] == model.lamps.options["deadline_s"]
+    for time in ("on_s", "off_s", "all_off_s"):
+        assert getattr(drafted.lamps, time) == getattr(model.lamps, time)
+    for kind in ("lamp-off", "safing"):
+        assert drafted.deadlines.kinds[kind] == model.deadlines.kinds[kind]
 
 
 def test_init_asks_a_server(tmp_path: Path) -> None:

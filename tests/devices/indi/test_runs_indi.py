@@ -1,9 +1,8 @@
 """Whole runs on Debian's INDI drivers: the shipped documents, kills under a lit lamp, and drivers that die."""
 
-import json
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import yaml
 from astropy.io import fits
 
 from safelight.devices import shipped_observatories
-from tests.devices.bench_runs import QUICK, SHORT, Bench, Killed, ended_unsafe
+from tests.devices.bench_runs import QUICK, SHORT, Bench, KilledAndResumed, ended_unsafe
 from tests.devices.indi.debian import DebianServer, debian_server, missing
 from tests.devices.indi.on_debian import Line, obey_spox
 from tests.matrix.commands import Commands
@@ -39,11 +38,6 @@ def shipped(name: str, port: int, line: Line) -> dict[str, Any]:
     # A driver that connects anew is busy for seconds: the first answers after that are not yet to be believed.
     kinds = {"lamp-off": plain["retries"]["kinds"]["lamp-off"]}
     return plain | QUICK | {"guard": QUICK["guard"] | {"retry_s": 0.5}, "retries": QUICK["retries"] | {"kinds": kinds}}
-
-
-def obey_eshel(lit: set[str], command: str) -> None:
-    """`S3` sets line 3, `C3` clears it."""
-    (lit.add if command[0] == "S" else lit.discard)(ESHEL_LINES[command[1]])
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +67,7 @@ def bench(commands: Commands, server: DebianServer, line: Line, tmp_path: Path) 
         yield made
 
 
-class TestAlpy(Killed):
+class TestAlpy(KilledAndResumed):
     """The shipped document `alpy`: a SPOX at its serial line, and a camera."""
 
     def test_whole_run(self, bench: Bench) -> None:
@@ -87,20 +81,6 @@ class TestAlpy(Killed):
             assert (header["EXPTIME"], header["ARNE"], header["SHUTTER"]) == (1.0, "ON", "OPEN")
             assert {"DATE-OBS", "DARKTIME", "CCD-TEMP", "XBINNING", "EXPNO", "CAMNAME"} <= set(header)
         assert bench.lit() == set()
-
-    def test_killed_in_mid_exposure_and_resumed(self, bench: Bench) -> None:
-        """The runner is killed while the camera exposes: the lamp goes off, and a resume takes the frame once."""
-        run = bench.start(SHORT)
-        assert run.until(lambda event: event["event"] == "state.started" and event["kind"] == "expose")
-        bench.until(lambda: bench.lit() == {"ArNe"})
-        bench.kill(run.pid)
-        bench.until(lambda: not bench.lit())
-        assert bench.resume().end() == 0
-        assert bench.lit() == set()
-        (manifest,) = bench.frames.glob("*/manifest.json")
-        frames: list[Mapping[str, Any]] = json.loads(manifest.read_text())["frames"]
-        assert [frame["frame"] for frame in frames if frame["verdict"] == "good"] == ["ArNe-1s-001"]
-        assert len([*bench.frames.glob("*/*.fits")]) == 1
 
     def test_drivers_die_in_mid_exposure(self, bench: Bench, server: DebianServer) -> None:
         """All drivers are killed under a lit lamp: the exposure is lost, the lamp ends off, no frame is there twice."""
@@ -150,18 +130,51 @@ class TestAlpy(Killed):
         bench.until(lambda: not bench.lit())
 
 
-def test_eshel(commands: Commands, tmp_path: Path) -> None:
-    """The shipped document `eshel`: the mirror goes in before the arc and out at the end. Lamps are off at the line."""
-    require(ESHEL, CAMERA)
-    line = Line(r"\r\x01([SC]\d).", obey_eshel)
-    line.lit.add("mirror")
-    with debian_server(tmp_path / "indi", ESHEL, CAMERA) as server:
-        plain = shipped("eshel", server.port, line)
-        with Bench.made(commands, tmp_path, plain, lambda: set(line.lit)) as bench:
-            run = bench.start(SHORT)
-            assert run.until(lambda event: event["event"] == "state.started" and event["kind"] == "expose")
-            assert bench.lit() == {"ThAr", "mirror"}
-            assert run.end() == 0
-            assert bench.lit() == set()
-            (frame,) = bench.frames.glob("*/*-ThAr-1s-001-*.fits")
-            assert fits.getheader(frame)["MIRROR"] == "in"
+class TestEshel(KilledAndResumed):
+    """The shipped document `eshel`: lamps and a mirror at the serial line of a calibration unit, and a camera."""
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def mirror() -> set[str]:
+        """Return a set that is empty while the mirror is out."""
+        return set()
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def unit(mirror: set[str], tmp_path_factory: pytest.TempPathFactory) -> Line:
+        """Return the serial line of the unit."""
+
+        def obey(lit: set[str], command: str) -> None:
+            name = ESHEL_LINES[command[1]]
+            (set.add if command[0] == "S" else set.discard)(mirror if name == "mirror" else lit, name)
+
+        return Line(r"\r\x01([SC]\d).", obey, tmp_path_factory.mktemp("ports") / "ttyUSB0")
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def unit_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianServer]:
+        """One server for all tests. Each leaves it dark."""
+        require(ESHEL, CAMERA)
+        with debian_server(tmp_path_factory.mktemp("indi"), ESHEL, CAMERA) as running:
+            yield running
+
+    @pytest.fixture
+    @staticmethod
+    def bench(commands: Commands, unit_server: DebianServer, unit: Line, tmp_path: Path) -> Iterator[Bench]:
+        """Yield the document on this server."""
+        plain = shipped("eshel", unit_server.port, unit)
+        with Bench.made(commands, tmp_path, plain, lambda: set(unit.lit), "ThAr", unit.log) as made:
+            yield made
+
+    def test_whole_run(self, bench: Bench, mirror: set[str]) -> None:
+        """The mirror goes in before the arc and out at the end, and lamps are off at the line."""
+        mirror.add("mirror")
+        run = bench.start(SHORT)
+        assert run.until(lambda event: event["event"] == "state.started" and event["kind"] == "expose")
+        assert bench.lit() == {"ThAr"}
+        assert mirror
+        assert run.end() == 0
+        assert bench.lit() == set()
+        assert not mirror
+        (frame,) = bench.frames.glob("*/*-ThAr-1s-001-*.fits")
+        assert fits.getheader(frame)["MIRROR"] == "in"

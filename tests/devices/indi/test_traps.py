@@ -120,6 +120,69 @@ def test_lamps_of_one_vector_at_the_same_time() -> None:
     asyncio.run(scene())
 
 
+class LoggedPower(Power):
+    """A power box that writes down what was on after each command."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ever_lit: list[set[str]] = []
+
+    def command(self, values: dict[str, str]) -> None:
+        """Obey, and note what is on."""
+        super().command(values)
+        self.ever_lit.append(set(self.lit))
+
+
+def test_lamps_of_one_vector_go_off_at_the_same_time() -> None:
+    """Lamps of one vector that go off at the same time all do, and none of them is lit again by the off of another."""
+    driver = LoggedPower()
+
+    async def scene() -> None:
+        async with lamps_of(CHANNELS, driver) as (lamps, _):
+            for lamp in CHANNELS:
+                await lamps.on(lamp)
+            driver.ever_lit.clear()
+            await asyncio.gather(*(lamps.off(lamp) for lamp in CHANNELS))
+
+    asyncio.run(scene())
+    assert [len(lit) for lit in driver.ever_lit] == [2, 1, 0]
+
+
+def test_a_lamp_that_is_lit_while_another_one_goes_off() -> None:
+    """A lamp that is lit while another one of its vector goes off does not light that one again."""
+    driver = LoggedPower()
+
+    async def scene() -> None:
+        async with lamps_of(CHANNELS, driver) as (lamps, _):
+            await lamps.on("Argon")
+            await asyncio.gather(lamps.off("Argon"), lamps.on("Neon"))
+            await asyncio.gather(lamps.on("LDLS"), lamps.off("Neon"))
+
+    asyncio.run(scene())
+    assert "POWER_CHANNEL_1" not in driver.lit
+    assert "POWER_CHANNEL_2" not in driver.lit
+
+
+def test_forced_offs_of_one_vector_at_the_same_time() -> None:
+    """Offs that are forced by an on, all at the same time: each reaches the hardware, and all lamps are off."""
+    driver = Power()
+    driver.polls = False
+    lamps_there = {lamp: one | {"read_back": "memory", "force_off": "on-then-off"} for lamp, one in CHANNELS.items()}
+
+    async def scene() -> None:
+        async with lamps_of(lamps_there, driver) as (lamps, _):
+            await asyncio.gather(*(lamps.off(lamp) for lamp in CHANNELS))
+            assert set((await lamps.status()).values()) == {"off"}
+
+    asyncio.run(scene())
+    assert driver.lit == set()
+    assert driver.sent == [
+        *("On Off Off Off", "Off Off Off Off"),
+        *("Off On Off Off", "Off Off Off Off"),
+        *("Off Off On Off", "Off Off Off Off"),
+    ]
+
+
 # ---- commands that are swallowed
 
 
@@ -150,6 +213,71 @@ def test_on_then_off() -> None:
 
     asyncio.run(scene())
     assert driver.sent == ["On Off Off Off", "Off Off Off Off"]
+
+
+class Unsure(Power):
+    """A power box as an eShel is one: its driver repeats its last command, and swallows an equal one."""
+
+    polls = False
+
+    def command(self, values: dict[str, str]) -> None:
+        """Obey, unless it believes that it is so already."""
+        if values != self.believed:
+            super().command(values)
+        self.state = "Ok"
+        self.believed = values
+
+
+FORCED = CHANNELS["Argon"] | {"read_back": "memory", "force_off": "on-then-off"}
+
+
+def test_a_lamp_that_was_seen_to_go_off_is_not_lit_to_be_darkened() -> None:
+    """An off is forced by an on unless the driver was heard to say on, and then off, since it was started."""
+    driver = Unsure()
+
+    async def scene() -> None:
+        async with lamps_of({"Argon": FORCED}, driver) as (guard, server):
+            runner, _, close = open_lamps(observatory_at(server.port, {"Argon": FORCED}), clock=Clock(), home=Path())
+            await guard.status()
+            await runner.on("Argon")
+            await runner.off("Argon")
+            driver.sent.clear()
+            for each in (runner, guard):
+                # Whoever comes later finds it off.
+                await each.status()
+                await each.all_off()
+            assert driver.sent == []
+            # A driver that has ended, or the hardware's error, takes the proof away.
+            await server.say('<delProperty device="Power"/>')
+            await guard.all_off()
+            assert driver.sent == ["On Off Off Off", "Off Off Off Off"]
+            await guard.all_off()
+            driver.sent.clear()
+            await server.say('<message device="Power" message="[ERROR] no contact"/>')
+            await guard.status()
+            await guard.all_off()
+            assert driver.sent == ["On Off Off Off", "Off Off Off Off"]
+            await close()
+
+    asyncio.run(scene())
+    assert driver.lit == set()
+
+
+def test_a_lamp_that_was_never_seen_on_is_forced() -> None:
+    """A lamp beside one that was lit and darkened is not proved off: its driver may have been started under it."""
+    driver = Unsure()
+    lamps_there = {lamp: one | {"read_back": "memory", "force_off": "on-then-off"} for lamp, one in CHANNELS.items()}
+
+    async def scene() -> None:
+        async with lamps_of(lamps_there, driver) as (lamps, _):
+            await lamps.on("Argon")
+            await lamps.off("Argon")
+            driver.lit = {"POWER_CHANNEL_2"}
+            await lamps.all_off()
+
+    asyncio.run(scene())
+    assert driver.lit == set()
+    assert driver.sent[-2:] == ["Off On On Off", "Off Off Off Off"]
 
 
 # ---- what may be believed
