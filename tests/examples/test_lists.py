@@ -76,6 +76,21 @@ WRONG = {
         "{lamps: [Ar], exposure_time: 4, for: {grating: [32/mm, 110/mm]}}",
         "steps.0.for.grating.1: unknown position of grating '110/mm': one of 32/mm, 111/mm; did you mean '111/mm'?",
     ),
+    "a number in a loop": (
+        "gnirs",
+        "{lamps: [Ar], exposure_time: 4, for: {grating: [32/mm, 111]}}",
+        'steps.0.for.grating.1: expected a name, got 111 (write "111"): one of 32/mm, 111/mm',
+    ),
+    "a number without quotes": (
+        "fors2",
+        "{lamps: [He], exposure_time: 4, setup: {slit: 0.7}}",
+        'steps.0.setup.slit: expected the name of a position, got 0.7 (write "0.7")',
+    ),
+    "a number that is no position": (
+        "fors2",
+        "{lamps: [He], exposure_time: 4, setup: {slit: 0.5}}",
+        'steps.0.setup.slit: expected the name of a position, got 0.5 (write "0.5"): one of 0.7, 1.0, 1.3',
+    ),
     "a wait under a lit lamp": (
         "gnirs",
         "{lamps: [Ar], exposure_time: 4, wait: 20}",

@@ -241,6 +241,14 @@ def test_spin_agrees(graph: StateGraph, tmp_path: Path) -> None:
 
 
 @needs_spin
+@pytest.mark.parametrize("site", [{"quality": {"mode": "act"}}, {"shutter": "none", "dark_at": {"octagon": "Home"}}])
+def test_spin_agrees_elsewhere(site: Mapping[str, Any], tmp_path: Path) -> None:
+    """The same where bad light is taken again, and where there is no shutter."""
+    observatory = load_observatory(behind_shutters(tmp_path, **site))
+    assert spin(planned(observatory, SHOWN).graph, tmp_path).errors == 0
+
+
+@needs_spin
 @pytest.mark.parametrize("name", BROKEN)
 def test_spin_refuses_what_is_broken(name: str, graph: StateGraph, tmp_path: Path) -> None:
     """SPIN finds an error in each graph that is broken on purpose."""
