@@ -63,7 +63,7 @@ class TestCompiler:
         """The lamp is warm behind its closed shutter, which opens after the exposure has begun and closes before."""
         slots = {slot.state.id: slot for slot in shown.schedule.slots}
         lane, integration = slots[LANE], slots[f"expose/{FIRST}"]
-        assert lane.state.work == TimedShutter(FIRST, Opening("Th", 20.0, "octagon", "Th", "Home"), 0.5)
+        assert lane.state.work == TimedShutter(FIRST, Opening("Th", 20.0, "octagon", "Th", "Home"), 0.5, 3.0)
         assert integration.start_s == lane.start_s < lane.end_s < integration.end_s
         (exposure,) = (each for each in shown.graph.exposures if each.frame == FIRST)
         assert exposure.need == Need(("Th",), (120.0,), setup=(("octagon", "Home"),))

@@ -163,6 +163,17 @@ def test_a_slow_selector_makes_a_bad_frame(behind: Player, tmp_path: Path) -> No
     assert seen["Th"] == pytest.approx(20.0, rel=0.04)
 
 
+@pytest.mark.parametrize("nth", [2, 3])
+def test_a_late_move_leaves_the_seconds_unknown(nth: int, behind: Player, tmp_path: Path) -> None:
+    """Where a move ends later than it should, the light may have come and gone at any moment: the frame is bad."""
+    fault = {"device": "selectors", "verb": "move", "what": "timeout", "nth": nth, "seconds": 5.0}
+    played = behind(SHOWN, faults=[fault])
+    assert_the_light_that_was_asked_for(played, tmp_path)
+    (told,) = played.heard("state.failed")
+    assert "octagon took 8.0 s for a move instead of 3.0 s (its `move_s` and `settle_s`)" in told["error"]
+    assert "so that the seconds of Th are unknown" in told["error"]
+
+
 def test_a_lamp_that_goes_out_meanwhile_makes_a_bad_frame(behind: Player, tmp_path: Path) -> None:
     """A lamp that somebody switches off behind its closed shutter is missed when the shutter opens."""
     done: list[str] = []
