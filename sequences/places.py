@@ -33,16 +33,26 @@ def _setup(value: object, info: ValidationInfo) -> Pairs:
     found: dict[str, str] = {}
     for selector, position in given.items():
         name, place = selector, position
-        if not isinstance(position, str):
-            said = f"expected the name of a position, got {written(position)}{in_quotes(position)}"
-            raise Refusal(said, at=(selector,))
+        known: tuple[str, ...] = ()
         if vocabulary:
             name = _known(lambda selector=selector: vocabulary.selector(selector), selector)
+            known = vocabulary.site.selectors[name].positions
+        if not isinstance(position, str):
+            raise _no_name("the name of a position", position, known, (selector,))
+        if vocabulary:
             place = _known(lambda name=name, place=place: vocabulary.place(name, place), selector)
         if name in found:
             raise Refusal(f"{name} is given twice", "each selector once", at=(selector,))
         found[name] = place
     return tuple(found.items())
+
+
+def _no_name(what: str, value: object, known: tuple[str, ...], at: tuple[str | int, ...]) -> Refusal:
+    """Return the refusal of a value that is no text: how to write it, and which names there are if it is none."""
+    said, text = f"expected {what}, got {written(value)}{in_quotes(value)}", str(value)
+    if not known or text.casefold() in map(str.casefold, known):
+        return Refusal(said, at=at)
+    return Refusal(said, listed(known), nearest(text, known), at=at)
 
 
 def _known(find: Any, *at: str | int) -> str:
@@ -110,7 +120,7 @@ def _several(name: str, values: object, known: tuple[str, ...], find: Any) -> tu
     found: list[str] = []
     for number, value in enumerate(values):
         if not isinstance(value, str):
-            raise Refusal(f"expected a name, got {written(value)}{in_quotes(value)}", at=(name, number))
+            raise _no_name("a name", value, known, (name, number))
         found.append(_known(lambda value=value: find(value), name, number))
     return tuple(found)
 

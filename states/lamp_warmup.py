@@ -38,6 +38,8 @@ _ANSWER_S = 5.0
 """Time limit of one reading, s."""
 _COVERED = 0.9
 """Share of the window that readings have to cover."""
+_POLLED_S = 0.5
+"""How much later than expected the end of a move may be noticed, s."""
 _HELD = 0.25
 """Share of the window for which the light has to stay steady."""
 
@@ -200,46 +202,65 @@ class TimedShutter:
         frame: the frame that integrates.
         opening: the lamp, its source shutter, and the seconds.
         lead_s: time before the shutter opens, s.
+        move_s: expected duration of a move of the selector, s.
     """
 
     kind: ClassVar[str] = "shutter-timed"
     frame: str
     opening: Opening
     lead_s: float
+    move_s: float
 
     async def act(self, instrument: Instrument) -> None:
         """Open the selector and read it back, with the lamp. After its time close it, and read it back.
 
         Raises:
             StateError: if the selector is read back elsewhere, or the lamp not as on.
-            BadFrame: if the time differs, or the shutter closed before the selector.
+            BadFrame: if the time differs or is unknown, or the shutter closed before the selector.
         """
         opening, clock = self.opening, instrument.clock
         await clock.sleep(self.lead_s)
-        await self._move(opening.opened, instrument)
+        opening_s = await self._move(opening.opened, instrument)
         opened = clock.now()
         await together(self._demand(opening.opened, instrument), self._demand_on(instrument))
         await clock.sleep(opening.seconds - (clock.now() - opened))
         open_s = clock.now() - opened
-        await self._move(opening.closed, instrument)
+        closing_s = await self._move(opening.closed, instrument)
         await self._demand(opening.closed, instrument)
         instrument.timed_s.setdefault(self.frame, {})[opening.lamp] = open_s
         until = clock.now()
         if instrument.closed_at.get(self.frame, until) < until:
             said = f"{opening.selector} was still open for {opening.lamp} when the shutter closed"
             raise BadFrame(self.frame, said)
+        problem = self._wrong_time(open_s, max(opening_s, closing_s), instrument)
+        if problem:
+            raise BadFrame(self.frame, problem)
+
+    def _wrong_time(self, open_s: float, moved_s: float, instrument: Instrument) -> str | None:
+        """Return, in words, why the lamp was not seen for its time, or None if it was.
+
+        Args:
+            open_s: from the arrival at the open position to the command that closes it, s.
+            moved_s: the longer one of the two moves, s. The light may have come and gone at any moment of a late one.
+            instrument: with the tolerances.
+        """
+        opening = self.opening
         limit_s = opening.seconds * instrument.tolerances.lit + instrument.tolerances.computing_s
         if abs(open_s - opening.seconds) > limit_s:
-            said = (
-                f"{opening.selector} let {opening.lamp} through for {open_s:.1f} s instead of {opening.seconds:.1f} s"
-            )
-            raise BadFrame(self.frame, said)
+            times = f"{open_s:.1f} s instead of {opening.seconds:.1f} s"
+            return f"{opening.selector} let {opening.lamp} through for {times}"
+        if moved_s - self.move_s > max(limit_s, _POLLED_S):
+            times = f"{moved_s:.1f} s for a move instead of {self.move_s:.1f} s (its `move_s` and `settle_s`)"
+            return f"{opening.selector} took {times}, so that the seconds of {opening.lamp} are unknown"
+        return None
 
-    async def _move(self, position: str, instrument: Instrument) -> None:
-        selectors = instrument.devices.selectors
+    async def _move(self, position: str, instrument: Instrument) -> float:
+        """Move the selector. Return how long that took, s."""
+        selectors, began = instrument.devices.selectors, instrument.clock.now()
         if selectors is None:
             raise StateError(f"{self.opening.selector} has to move, but this observatory has no selectors")
         await selectors.move({self.opening.selector: position})
+        return instrument.clock.now() - began
 
     async def _demand(self, position: str, instrument: Instrument) -> None:
         """Demand that the selector is read back at a position."""

@@ -381,7 +381,8 @@ class _Compiler:
         """Yield a lane for each source shutter that is opened for a part of the exposure."""
         lead_s = self.observatory.spectrographs.lead_s
         for opening in exposure.openings:
-            work, label = TimedShutter(exposure.frame, opening, lead_s), self.observatory.lamps.label(opening.lamp)
+            label = self.observatory.lamps.label(opening.lamp)
+            work = TimedShutter(exposure.frame, opening, lead_s, self.durations.move_of_s(opening.selector))
             expected_s = self.durations.open_s(opening)
             yield (
                 f"shutter-{label}",

@@ -83,11 +83,15 @@ class Durations:
         moves = (model.units[name].move_s + model.units[name].settle_s for name in selectors)
         return max(moves, default=0.0) + model.status_s
 
-    def open_s(self, opening: Opening) -> float:
-        """Return the time from the beginning of an exposure until its source shutter is closed again, s."""
-        move_s = self.configure_s((opening.selector,))
+    def move_of_s(self, selector: str) -> float:
+        """Return the duration of a move of one selector, without its read-back, s."""
         status_s = self.observatory.selectors.status_s if self.observatory.selectors else 0.0
-        return self.observatory.spectrographs.lead_s + 2 * move_s - status_s + opening.seconds
+        return self.configure_s((selector,)) - status_s
+
+    def open_s(self, opening: Opening) -> float:
+        """Return the time from the command to expose until its source shutter is read back as closed again, s."""
+        move_s, read_s = self.move_of_s(opening.selector), self.configure_s((opening.selector,))
+        return self.observatory.spectrographs.lead_s + move_s + opening.seconds + read_s
 
     def integrate_s(self, exposure: Exposure) -> float:
         """Return the time from the command to its answer, s: shutter, integration, shutter."""

@@ -34,7 +34,7 @@ def expected_s(exposure: Exposure, lamp: str, header: Any, observatory: Observat
     """Seconds of full output that a lamp should give a camera, from what the document asks for."""
     if lamp not in exposure.lamps:
         return 0.0
-    seconds = dict(exposure.timed).get(lamp) or dict(exposure.camera_s).get(header["CAMERA"], exposure.exposure_s)
+    seconds = dict(exposure.partly).get(lamp) or dict(exposure.camera_s).get(header["CAMERA"], exposure.exposure_s)
     effects = effects_of(observatory)
     for selector, position in exposure.need.setup:
         seconds *= effects[selector][position].share(lamp)

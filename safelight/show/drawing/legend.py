@@ -9,6 +9,7 @@ __all__ = ["draw_legend"]
 
 _KINDS = {
     "warm": "lamp warms up",
+    "lit": "light for a part of an exposure",
     "expose": "exposure",
     "readout": "readout",
     "move": "",

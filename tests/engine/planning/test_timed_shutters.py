@@ -63,7 +63,7 @@ class TestCompiler:
         """The lamp is warm behind its closed shutter, which opens after the exposure has begun and closes before."""
         slots = {slot.state.id: slot for slot in shown.schedule.slots}
         lane, integration = slots[LANE], slots[f"expose/{FIRST}"]
-        assert lane.state.work == TimedShutter(FIRST, Opening("Th", 20.0, "octagon", "Th", "Home"), 0.5)
+        assert lane.state.work == TimedShutter(FIRST, Opening("Th", 20.0, "octagon", "Th", "Home"), 0.5, 3.0)
         assert integration.start_s == lane.start_s < lane.end_s < integration.end_s
         (exposure,) = (each for each in shown.graph.exposures if each.frame == FIRST)
         assert exposure.need == Need(("Th",), (120.0,), setup=(("octagon", "Home"),))
@@ -238,6 +238,14 @@ def test_spin_agrees(graph: StateGraph, tmp_path: Path) -> None:
     """SPIN finds no error in the graph, and one without the facts that the document declares."""
     assert spin(graph, tmp_path).errors == 0
     assert spin(graph, tmp_path, {}).errors > 0
+
+
+@needs_spin
+@pytest.mark.parametrize("site", [{"quality": {"mode": "act"}}, {"shutter": "none", "dark_at": {"octagon": "Home"}}])
+def test_spin_agrees_elsewhere(site: Mapping[str, Any], tmp_path: Path) -> None:
+    """The same where bad light is taken again, and where there is no shutter."""
+    observatory = load_observatory(behind_shutters(tmp_path, **site))
+    assert spin(planned(observatory, SHOWN).graph, tmp_path).errors == 0
 
 
 @needs_spin

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from astropy.io import fits
 
 from safelight.devices import load_observatory
@@ -64,6 +65,53 @@ def test_each_frame_has_its_seconds_of_light(behind: Player, tmp_path: Path) -> 
     assert places(played) == {"octagon": 0.0}
 
 
+SITES: Mapping[str, Mapping[str, Any]] = {
+    "light is judged": {"quality": {"mode": "act"}},
+    "a tight shutter": {"light_tight_shutter": True},
+    "no shutter": {"shutter": "none", "dark_at": {"octagon": "Home"}},
+}
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_at_other_sites(site: str, tmp_path: Path) -> None:
+    """The seconds are the same with judged light, with a tight shutter, and with none."""
+    played = Player(tmp_path, behind_shutters(tmp_path, **SITES[site]))(SHOWN)
+    assert_the_light_that_was_asked_for(played, tmp_path)
+
+
+def test_one_after_the_other(behind: Player, tmp_path: Path) -> None:
+    """Without overlap the seconds are the same."""
+    assert_the_light_that_was_asked_for(behind(SHOWN, overlap=False), tmp_path)
+
+
+def test_a_frame_without_light_is_taken_again(tmp_path: Path) -> None:
+    """A lamp that did not shine through its shutter is struck anew, behind the closed selector."""
+    path = behind_shutters(tmp_path, quality={"mode": "act", "overscan": [[0, 32, 96, 104]]})
+    fault = {"device": "light.Th", "verb": "shine", "what": "dead", "nth": 1, "times": 1}
+    played = Player(tmp_path, path)(SHOWN, faults=[fault])
+    assert_the_light_that_was_asked_for(played, tmp_path)
+    assert played.result is not None
+    assert [each.frame for each in played.result.bad] == ["Th-60s-001"]
+    assert "restore/Th-60s-001" in [said["state"] for said in played.heard("state.ended")]
+
+
+def test_a_lamp_that_is_switched_and_one_that_is_let_through(tmp_path: Path) -> None:
+    """In one exposure one lamp is lit for its seconds, and the other one is let through for its own."""
+    path = behind_shutters(tmp_path)
+    plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+    plain["lamps"]["units"]["Ne"] = {"warmup_s": 0.0, "flavour": "arc", "longest_on_s": 600.0}
+    path.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
+    both = {"lamps": ["Th", "Ne"], "exposure_time": 40, "lit_for": {"Th": 20, "Ne": 8}, "count": 2}
+    played = Player(tmp_path, path)({"name": "both", "steps": [both]})
+    assert played.result is not None
+    assert played.result.outcome == "done", played.result.reason
+    for frame in played.result.frames:
+        header, seen = header_of(played, frame.frame), measure(frame.files[0].path, load_observatory(path)).lamps
+        assert (header["TTH"], header["TNE"]) == pytest.approx((20.0, 8.0), abs=0.2)
+        assert (seen["Th"], seen["Ne"]) == pytest.approx((20.0, 8.0), rel=0.06)
+    assert played.all_dark()
+
+
 FAULTS = [
     # Moves: to Home at first, to Th and back for each frame.
     {"device": "selectors.octagon", "verb": "move", "what": "error", "nth": 2},
@@ -113,6 +161,17 @@ def test_a_slow_selector_makes_a_bad_frame(behind: Player, tmp_path: Path) -> No
     assert "octagon was still open for Th when the shutter closed" in str(told), told
     seen = measure(played.result.frames[0].files[0].path, load_observatory(tmp_path / "behind.yaml")).lamps
     assert seen["Th"] == pytest.approx(20.0, rel=0.04)
+
+
+@pytest.mark.parametrize("nth", [2, 3])
+def test_a_late_move_leaves_the_seconds_unknown(nth: int, behind: Player, tmp_path: Path) -> None:
+    """Where a move ends later than it should, the light may have come and gone at any moment: the frame is bad."""
+    fault = {"device": "selectors", "verb": "move", "what": "timeout", "nth": nth, "seconds": 5.0}
+    played = behind(SHOWN, faults=[fault])
+    assert_the_light_that_was_asked_for(played, tmp_path)
+    (told,) = played.heard("state.failed")
+    assert "octagon took 8.0 s for a move instead of 3.0 s (its `move_s` and `settle_s`)" in told["error"]
+    assert "so that the seconds of Th are unknown" in told["error"]
 
 
 def test_a_lamp_that_goes_out_meanwhile_makes_a_bad_frame(behind: Player, tmp_path: Path) -> None:

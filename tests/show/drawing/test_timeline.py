@@ -13,6 +13,7 @@ from safelight.sequences import library_names
 from safelight.show.drawing import picture_of, timeline_of
 from safelight.show.drawing.time_lanes import Bar, planned_lanes
 from safelight.show.drawing.timeline_picture import merged
+from tests.engine.shutter_bench import SHOWN, behind_shutters
 from tests.engine.step_bench import STEPS, written
 
 Planner = Callable[[str], Plan]
@@ -60,6 +61,18 @@ def test_the_legend_says_what_moves(plan: Planner, read: Reader, tmp_path: Path)
             words = read(picture.svg).all_words()
             assert moving in words
             assert ("mask" in words) == ("mask" in moving)
+
+
+def test_a_source_shutter_within_an_exposure_is_seen(read: Reader, tmp_path: Path) -> None:
+    """Graph and timeline show when a source shutter lets its lamp through, and what the colour means."""
+    planned = plan_of(Request(SHOWN, observatory=behind_shutters(tmp_path)))
+    graph = read(picture_of(planned.graph).svg)
+    assert "light for a part of an exposure" in graph.all_words()
+    assert graph.words.count("let Th through for 20 s") == 2
+    (lane,) = [lane for lane in planned_lanes(planned) if lane.name == "selectors"]
+    lit = [bar.words for bar in lane.bars if bar.look == "lit"]
+    assert lit == ["let Th through for 20 s"] * 2 + ["let Th through for 10 s", "let U through for 4 s"]
+    assert lane.bars == tuple(sorted(lane.bars, key=lambda bar: bar.start_s))
 
 
 def test_500_frames_are_readable(plan: Planner, read: Reader) -> None:
