@@ -223,7 +223,7 @@ def test_a_mistake_of_safelight_is_not_met(monkeypatch: pytest.MonkeyPatch) -> N
     async def breaks(*_: object) -> bool:
         raise KeyError("shutterstatus")
 
-    monkeypatch.setattr("safelight.engine.queue.conditions.read_condition", breaks)
+    monkeypatch.setattr("safelight.engine.run.condition_cards.read_condition", breaks)
     words = "it can't be read: safelight itself has failed (KeyError), please report it"
     assert why_unmet(of_alpaca("h:1")) == words
 
