@@ -1,7 +1,8 @@
 """One segment of a run: one graph, executed once, guarded and recorded, with a manifest at its end."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -131,18 +132,16 @@ class Segment:
         devices = open_devices(self.plan.observatory, clock=self.clock, home=self.home, faults=self.faults)
         cancellation = _Cancellation()
         try:
-            return await uncancelled(self._work(devices, on_start, cancellation, began_s), cancellation)
+            return await uncancelled(self._execute(devices, on_start, cancellation, began_s), cancellation)
         finally:
             await self._close(devices)
 
-    async def _work(
-        self, devices: Devices, on_start: Callable[[Runner], None], cancellation: "_Cancellation", began_s: float
-    ) -> RunResult:
+    @asynccontextmanager
+    async def _begun(self, devices: Devices) -> AsyncIterator[tuple[SegmentRecord, Runner]]:
+        """Yield the record and the runner. The record is closed at the end."""
         record, runner = await self._prepare(devices)
         try:
-            on_start(runner)
-            cancellation.watch(runner)
-            return await self._execute(runner, record, began_s)
+            yield record, runner
         finally:
             if record.writer is not None:
                 with self.clock.still():
@@ -203,40 +202,45 @@ class Segment:
         except OSError as error:
             runner.stop("fault", f"files of an earlier try can't be set aside: {error}")
 
-    async def _execute(self, runner: Runner, record: SegmentRecord, began_s: float) -> RunResult:
-        listening = StopListener(self.lock.journal, self.lock.owner, partial(_obey, runner), self.announce)
-        ear = asyncio.create_task(listening.listen())
-        watch = self._watch(runner)
-        runner.instrument.before_lamp_on = partial(_permit, record, watch)
-        if watch is not None:
-            watch.on_acted = runner.instrument.put_out.update
-            runner.instrument.take_charge = watch.take_charge
-        if watch is not None:
-            try:
-                await watch.start()
-            except EngineError as error:
-                runner.stop("fault", str(error))
-        with watch_tenure(self.lock.tenure, runner.halt):
-            ending = self._fenced(await runner.run())
-        # The guards use wall time, and so do the readers of it.
-        until = (wall_utc() + timedelta(seconds=_LINGER_S)).isoformat(timespec="seconds")
-        if record.writer is not None:
-            record.writer.hurry()
-        if watch is not None:
-            await self._dismiss(watch, runner, ending, until)
-        listening.finish()
-        with self.clock.still():
-            await wait_for([ear], _EAR_S)
-        ear.cancel()
-        ending, frames = await self._look_once_more(record, ending)
-        # The manifest comes first, so that every run that is done in the journal has one.
-        await self._write_manifest(frames)
-        ending = await self._write_ending(record, ending)
-        late = tuple(sorted(runner.instrument.doubtful)) if ending.outcome != "unsafe" else ()
-        result = replace(_result(self.run, ending, frames, self.folder, self.clock.now() - began_s), late=late)
-        await self._notify(result, record.segment)
-        self._tell_end(result, until)
-        return result
+    async def _execute(
+        self, devices: Devices, on_start: Callable[[Runner], None], cancellation: "_Cancellation", began_s: float
+    ) -> RunResult:
+        async with self._begun(devices) as (record, runner):
+            on_start(runner)
+            cancellation.watch(runner)
+            listening = StopListener(self.lock.journal, self.lock.owner, partial(_obey, runner), self.announce)
+            ear = asyncio.create_task(listening.listen())
+            watch = self._watch(runner)
+            runner.instrument.before_lamp_on = partial(_permit, record, watch)
+            if watch is not None:
+                watch.on_acted = runner.instrument.put_out.update
+                runner.instrument.take_charge = watch.take_charge
+            if watch is not None:
+                try:
+                    await watch.start()
+                except EngineError as error:
+                    runner.stop("fault", str(error))
+            with watch_tenure(self.lock.tenure, runner.halt):
+                ending = self._fenced(await runner.run())
+            # The guards use wall time, and so do the readers of it.
+            until = (wall_utc() + timedelta(seconds=_LINGER_S)).isoformat(timespec="seconds")
+            if record.writer is not None:
+                record.writer.hurry()
+            if watch is not None:
+                await self._dismiss(watch, runner, ending, until)
+            listening.finish()
+            with self.clock.still():
+                await wait_for([ear], _EAR_S)
+            ear.cancel()
+            ending, frames = await self._look_once_more(record, ending)
+            # The manifest comes first, so that every run that is done in the journal has one.
+            await self._write_manifest(frames)
+            ending = await self._write_ending(record, ending)
+            late = tuple(sorted(runner.instrument.doubtful)) if ending.outcome != "unsafe" else ()
+            result = replace(_result(self.run, ending, frames, self.folder, self.clock.now() - began_s), late=late)
+            await self._notify(result, record.segment)
+            self._tell_end(result, until)
+            return result
 
     async def _notify(self, result: RunResult, segment: int) -> None:
         """Notify people, now that the lamps are safe. Wait shortly for a receiver that does not answer."""
