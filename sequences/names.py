@@ -222,13 +222,14 @@ class Vocabulary:
             found[lamp] = selector, next(usual, None) or blocking[selector][0]
         return found
 
-    def demand_opened(self, lamp: str, selector: str, seconds: float, shortest_s: float) -> None:
+    def demand_opened(self, lamp: str, selector: str, seconds: float, exposure_s: float, shortest_s: float) -> None:
         """Check that a source shutter can be open for a part of an exposure.
 
         Args:
             lamp: the lamp behind it.
             selector: the source shutter.
             seconds: for which it is open.
+            exposure_s: that of the exposure.
             shortest_s: time of the camera with the shortest exposure, s.
 
         Raises:
@@ -243,7 +244,8 @@ class Vocabulary:
             said += f"it is read back while it is open, which takes {least_s:g} s"
         else:
             said += f"its two moves with their read-back take {moves_s:g} s"
-        allowed = f"{least_s:g} to {most_s:g}" if most_s >= least_s else "a longer exposure"
+        part = f"{least_s:g} to {most_s:g}" if most_s >= least_s else "a longer exposure"
+        allowed = f"{part}, or {exposure_s:g} for the whole exposure"
         raise Refusal(said, allowed, at=("lit_for", lamp))
 
     def demand_timed(self, lamp: str, seconds: float, exposure_s: float, shortest_s: float) -> None:

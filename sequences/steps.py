@@ -343,6 +343,8 @@ class LampStep(StepKeys):
         return {lamp for lamp in self._partly if vocabulary is None or not vocabulary.is_shuttered(lamp)}
 
     def _demand_timed(self, vocabulary: Vocabulary | None) -> None:
+        if self.lit_for and not self.lamps:
+            raise Refusal("`lit_for` has no effect: no lamp is lit", "leave it out, or name a lamp", at=("lit_for",))
         for lamp, _ in self.lit_for:
             if lamp not in self.lamps:
                 raise Refusal(f"{lamp} is not a lamp of this step", listed(self.lamps), at=("lit_for", lamp))
@@ -384,7 +386,7 @@ class LampStep(StepKeys):
         for lamp, seconds in self.lit_for:
             for exposure_s, shortest_s in exposures_s:
                 if lamp in shut and seconds != exposure_s:
-                    vocabulary.demand_opened(lamp, shut[lamp][0], seconds, shortest_s)
+                    vocabulary.demand_opened(lamp, shut[lamp][0], seconds, exposure_s, shortest_s)
                 else:
                     vocabulary.demand_timed(lamp, seconds, exposure_s, shortest_s)
         self._demand_rest(vocabulary)

@@ -24,6 +24,7 @@ Span = tuple[float, float]
 """Beginning and end, in seconds of UTC."""
 
 _ROUNDING_S = 1e-3  # clocks round to microseconds
+_LONG_AGO = 0.0  # seconds of UTC
 _KEPT = 200  # number of motions; a sweep over all fibres has 24
 
 
@@ -91,6 +92,11 @@ class MotionFile:
         self.names = tuple(names)
         self._clock = site.clock
         self._file = StateFile(site.home / "simulated" / f"{device}.json", device=device)
+        self._ahead: frozenset[tuple[str, float]] = frozenset()
+        now, known = self.now(), self.known()
+        self._ahead = frozenset(
+            (name, each.start_utc) for name in known for each in known[name] if each.start_utc > now
+        )
 
     def now(self) -> float:
         """Return seconds of UTC."""
@@ -104,9 +110,18 @@ class MotionFile:
         """
         plain = self._file.read() or {}
         try:
-            return {name: [Motion.from_list(item) for item in plain.get(name, [])] for name in self.names}
+            found = {name: [Motion.from_list(item) for item in plain.get(name, [])] for name in self.names}
         except (AttributeError, TypeError) as error:
             raise CorruptStateError(str(error)) from error
+        return {name: [self._believed(name, motion) for motion in each] for name, each in found.items()}
+
+    def _believed(self, name: str, motion: Motion) -> Motion:
+        """Return a motion, as over for long if it was in the future when this process began.
+
+        A process whose clock was ahead has made it. It is over, also when this process comes to that time.
+        """
+        over = (name, motion.start_utc) in self._ahead
+        return Motion(_LONG_AGO, motion.target, _LONG_AGO, motion.target) if over else motion
 
     def known(self) -> dict[str, list[Motion]]:
         """Return the motions of each part, none where the file can't be understood."""

@@ -116,6 +116,11 @@ WRONG = {
         "{lamps: [ThAr], exposure_time: {b: 20, l: 20, u: 8}, lit_for: {ThAr: 5}}",
         "selector can't let ThAr through for 5 s of 8 s: its two moves with their read-back take 6.2 s: 0.1 to 1.8",
     ),
+    "the seconds of a lamp that is not lit": (
+        "uves",
+        "{lamps: [], flavour: flat, exposure_time: 20, lit_for: {ThAr: 5}}",
+        "steps.0.lit_for: `lit_for` has no effect: no lamp is lit: leave it out, or name a lamp",
+    ),
     "a document that includes itself": (
         "deimos",
         "{include: wrong.yaml}",

@@ -294,7 +294,7 @@ REFUSED: Mapping[str, tuple[Any, Callable[[dict[str, Any]], None], str]] = {
     "for longer than the exposure": (
         on_lamps("Th", lit_for={"Th": 70}),
         nothing,
-        "octagon can't let Th through for 70 s of 60 s: its two moves with their read-back take 6.2 s: 0.1 to 53.8",
+        "its two moves with their read-back take 6.2 s: 0.1 to 53.8, or 60 for the whole exposure",
     ),
     "for a moment": (
         on_lamps("Th", lit_for={"Th": 0.05}),
@@ -304,7 +304,7 @@ REFUSED: Mapping[str, tuple[Any, Callable[[dict[str, Any]], None], str]] = {
     "in an exposure that is shorter than the moves": (
         on_lamps("Th", exposure_time=5, lit_for={"Th": 1}),
         nothing,
-        "its two moves with their read-back take 6.2 s: a longer exposure",
+        "its two moves with their read-back take 6.2 s: a longer exposure, or 5 for the whole exposure",
     ),
     "two lamps behind one selector": (
         on_lamps("Th", "U", lit_for={"Th": 9, "U": 5}, flavour="arc"),

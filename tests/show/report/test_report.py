@@ -20,6 +20,7 @@ from safelight.show.report import pinned_plan, report_on
 from safelight.show.report.executed_graph import marks_of
 from safelight.show.report.executed_lanes import actual_lanes
 from safelight.show.report.frames import MOST_PICTURES, MOST_ROWS, chosen
+from tests.engine.shutter_bench import behind_shutters
 
 EVIL = "<img src=x onerror=alert(1)>\"'`|](javascript:alert(1))\x00\u202e"
 
@@ -153,6 +154,19 @@ def test_a_timed_lamp_does_not_warm_up(tmp_path: Path) -> None:
     (lane,) = (lane for lane in actual_lanes(told, told.segments[0]) if lane.name == "Neon")
     assert [bar.look for bar in lane.bars] == ["lit"]
     assert lane.bars[0].end_s - lane.bars[0].start_s == pytest.approx(5.0, abs=1.0)
+
+
+def test_a_source_shutter_within_an_exposure(tmp_path: Path) -> None:
+    """The report shows when a source shutter let its lamp through, in the lane of the selectors."""
+    home, steps = tmp_path / "home", {"lamps": ["Th"], "exposure_time": 40, "lit_for": {"Th": 20}}
+    request = Request({"name": "shown", "steps": [steps]}, behind_shutters(tmp_path), home, tmp_path, speed="max")
+    told = look_back(asyncio.run(perform(request, guarded=False)).run, home=home)
+    lanes = {lane.name: lane for lane in actual_lanes(told, told.segments[0])}
+    (shown,) = (bar for bar in lanes["selectors"].bars if bar.look == "lit")
+    assert shown.words == "Th let through for a part of Th-40s-001"
+    assert shown.end_s - shown.start_s == pytest.approx(0.5 + 3.0 + 20.0 + 3.0 + 0.1, abs=1.0)
+    assert [bar.look for bar in lanes["Th"].bars] == ["warm", "lit"]
+    assert "Th let through for a part of Th-40s-001" in report_on(told, "html")
 
 
 def test_lamp_times_are_the_journals(ran: Any) -> None:
