@@ -74,7 +74,10 @@ def draft_of(kind: str, server: str, *, name: str, file: str) -> str:
     found = _of_indi(host, port)
     text = draft_indi(host, port, found, name=name, file=file)
     if text is None:
-        names = (f"{device.name}{' (can not be connected)' * bool(device.trouble)}" for device in found)
+        names = (
+            f"{device.name} (can't be connected: {device.trouble})" if device.trouble else device.name
+            for device in found
+        )
         _refuse_without_lamps(f"the INDI server {server}", names)
     return text
 

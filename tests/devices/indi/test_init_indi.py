@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from xml.etree.ElementTree import Element as Node
 
 import pytest
 import yaml
@@ -14,7 +15,8 @@ from safelight.devices.indi.inventory import FoundIndiDevice
 from safelight.devices.indi.properties import Vector
 from tests.devices.dli.hosting import Host
 from tests.devices.indi.ccd import Ccd
-from tests.devices.indi.indi_server import IndiServer, Outputs, Power
+from tests.devices.indi.conftest import CHANNELS, FLAT, observatory_at
+from tests.devices.indi.indi_server import IndiServer, Lines, Outputs, Power, Spox
 
 
 def switch(device: str, name: str, values: Mapping[str, str], label: str = "") -> Vector:
@@ -101,3 +103,51 @@ def test_init_asks_a_server(tmp_path: Path) -> None:
         hardware.close()
     for wrong in ("nowhere", "host:0", ":7624", "host:x"):
         assert CliRunner().invoke(app, ["init", str(tmp_path), "--name", "z", "--indi", wrong]).exit_code != 0
+
+
+class Unplugged(Spox):
+    """A driver that can't be connected to its hardware, and says why."""
+
+    def handle(self, node: Node) -> Lines:
+        """Answer one message."""
+        if node.tag != "getProperties" and node.get("name") == "CONNECTION":
+            return [f'<message device="{self.name}" message="[ERROR] no such port"/>', *self.define("CONNECTION")]
+        return super().handle(node) if node.get("name") != self.vector else []
+
+
+def test_a_device_that_can_not_be_connected_is_named_with_the_reason(tmp_path: Path) -> None:
+    """A server whose lamps are on a device that can't be connected is refused with what its driver says."""
+    driver = Unplugged()
+    driver.connected = False
+    driver.vector = "HIDDEN"
+    hardware, server = Host(), IndiServer(driver)
+    try:
+        hardware.call(server.start())
+        made = CliRunner().invoke(app, ["init", str(tmp_path), "--indi", f"127.0.0.1:{server.port}"])
+        assert "Shelyak Spox (can't be connected: Shelyak Spox reports: [ERROR] no such port" in str(made.exception)
+    finally:
+        hardware.call(server.stop())
+        hardware.close()
+
+
+def test_a_lamp_beside_others_that_was_never_commanded(tmp_path: Path) -> None:
+    """`check --live` says how a lamp gets known that its driver knows nothing of, beside one that is known."""
+    spox, box = Spox(), Power()
+    hardware, server = Host(), IndiServer(spox, box)
+    try:
+        hardware.call(server.start())
+        path = tmp_path / "observatory.yaml"
+        lamps = {"Argon": FLAT, "Neon": CHANNELS["Neon"]}
+        path.write_text(yaml.safe_dump(observatory_at(server.port, lamps).model_dump(mode="json")))
+        words = ["check", "--observatory", str(path), "--live"]
+        checked = CliRunner().invoke(app, words)
+        assert checked.exit_code == 3
+        assert (
+            "PROBLEM lamps: Argon: never commanded since its driver was started? `safelight lamps off`"
+            in checked.output
+        )
+        spox.state, spox.believed = "Ok", spox.believed | {"SKY": "On"}
+        assert CliRunner().invoke(app, words).exit_code == 0
+    finally:
+        hardware.call(server.stop())
+        hardware.close()
