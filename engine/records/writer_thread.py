@@ -14,9 +14,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from threading import Condition, Event, Lock, Thread
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import sqlalchemy as sa
 
@@ -25,12 +26,16 @@ from safelight.engine.errors import JournalBusy, JournalError, JournalMoved
 from safelight.engine.records.database import Journal
 from safelight.engine.records.tenure import Tenure
 
-__all__ = ["Batch", "Entry", "Writer"]
+__all__ = ["Batch", "Entry", "Writer", "in_journal_thread"]
 
 Entry = tuple[sa.Executable, Mapping[str, Any] | Sequence[Mapping[str, Any]]]
 """Statement and its values: one row, or several."""
 Batch = Sequence[Entry]
 
+T = TypeVar("T")
+
+_NAME = "journal-writer"
+"""Name of the threads."""
 _PATIENCE_S = 60.0
 """Time for which another process may hold the journal during a run, s of wall time. Backups take seconds."""
 _LEAVING_S = 5.0
@@ -41,6 +46,47 @@ _JOIN_S = 1.0
 """Time limit for the thread to finish with a connection that nothing is written through, s of wall time."""
 _TOGETHER = 64
 """Largest number of batches in one transaction. Other processes wait for its end, some 50 ms at most."""
+
+
+async def in_journal_thread(work: Callable[[], T], clock: Clock) -> T:
+    """Work with an open journal in a thread, before its writer begins or after it has left. It is never interrupted.
+
+    Args:
+        work: what is done. No other thread may use the journal meanwhile.
+        clock: the run's clock; virtual time stops meanwhile.
+
+    Raises:
+        CancelledError: after the work has ended, if the caller was cancelled.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def do() -> None:
+        settle: Callable[[], None]
+        try:
+            settle = partial(_settle, answer, None, work())
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the caller gets it
+            settle = partial(_settle, answer, error)
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle)
+
+    cancelled = False
+    with clock.still():
+        # A daemon thread, as that of the writer.
+        Thread(target=do, name=_NAME, daemon=True).start()
+        while not answer.done():
+            try:
+                await asyncio.shield(answer)
+            except asyncio.CancelledError:
+                cancelled = True
+            except BaseException:
+                # A signal, or a loop that is closing. What the work itself has raised is raised below.
+                if not answer.done():
+                    raise
+    _note_error(answer)
+    if cancelled:
+        raise asyncio.CancelledError
+    return answer.result()
 
 
 class Writer:
@@ -134,7 +180,7 @@ class _WriterThread:
         self._changed = Condition()
         self._clock = Clock()
         # A daemon thread, so that one that hangs in a dead file system does not keep the process alive.
-        self._thread = Thread(target=self._work, name="journal-writer", daemon=True)
+        self._thread = Thread(target=self._work, name=_NAME, daemon=True)
 
     @classmethod
     def joined_by(cls, writer: Writer) -> "_WriterThread":
@@ -285,16 +331,16 @@ def _settle_all(answers: Sequence[tuple["asyncio.Future[None]", Exception | None
         _settle(answer, error)
 
 
-def _note_error(answer: "asyncio.Future[None]") -> None:
+def _note_error(answer: "asyncio.Future[Any]") -> None:
     """Mark an error as retrieved, so that it is not reported when an abandoned future is collected."""
     if not answer.cancelled():
         answer.exception()
 
 
-def _settle(answer: "asyncio.Future[None]", error: Exception | None) -> None:
+def _settle(answer: "asyncio.Future[Any]", error: BaseException | None, value: Any = None) -> None:
     if answer.done():
         return
     if error is None:
-        answer.set_result(None)
+        answer.set_result(value)
     else:
         answer.set_exception(error)

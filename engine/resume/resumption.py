@@ -35,6 +35,7 @@ from safelight.engine.records.lock import owner_of
 from safelight.engine.records.run_folders import moved_folder
 from safelight.engine.records.run_list import find_run
 from safelight.engine.records.stored_run import RunPage, last_unfinished, run_page
+from safelight.engine.records.writer_thread import in_journal_thread
 from safelight.engine.resume.interrupted_exposure import last_exposure_no, pending_exposure
 from safelight.engine.resume.inventory import Inventory, apply_inventory, kept_as_they_are, take_inventory
 from safelight.engine.run.condition_cards import ConditionCards
@@ -215,45 +216,38 @@ async def resume(
     conditions = ConditionCards(observatory.conditions, clock)
     require_writable(request.frames or page.folder.parent)
     hardware = await hardware_of(observatory, clock, home)
-    with (
-        hold_observatory(url, page.observatory, page.run, hardware) as lock,
-        run_log(home, page.run, request.log_level) as log,
-    ):
-        outstanding = _outstanding(lock.journal, page, request, observatory)
-        finished = page.outcome == "done"
-        waiting, dark = await _instrument(observatory, clock, home, request, outstanding, darken=not finished)
-        request = replace(request, run=page.run)
-        rest = remaining_of(
-            lock.journal,
-            request,
-            waiting,
-            await read_start_position(observatory, home),
-            today,
-            dark=dark,
-            look=look_of(observatory, home),
-        )
-        if rest.nothing_to_do:
-            raise RunRefused(f"nothing to resume: run {rest.page.run} is done, and its frames are in {rest.folder}")
-        segment = Segment(
-            run=rest.page.run,
-            plan=rest.plan,
-            clock=clock,
-            home=home,
-            folder=rest.folder,
-            announce=Announcer(rest.page.run, clock, (*listeners, log)),
-            lock=lock,
-            faults=request.faults,
-            before=rest.assessment.frames,
-            attempts=rest.assessment.attempts,
-            settle=partial(apply_inventory, rest.assessment, folder=rest.folder),
-            notes=rest.notes,
-            guarded=guarded,
-            asked_by=request.asked_by,
-            observatory_source=str(request.observatory or page.observatory_source),
-            take_over=request.take_over,
-            conditions=conditions,
-        )
-        return await segment.execute(on_start)
+    async with hold_observatory(url, page.observatory, page.run, clock, hardware) as lock:
+        with run_log(home, page.run, request.log_level) as log:
+            outstanding = _outstanding(lock.journal, page, request, observatory)
+            finished = page.outcome == "done"
+            waiting, dark = await _instrument(observatory, clock, home, request, outstanding, darken=not finished)
+            request = replace(request, run=page.run)
+            start = await read_start_position(observatory, home)
+            look = look_of(observatory, home)
+            remaining = partial(remaining_of, lock.journal, request, waiting, start, today, dark=dark, look=look)
+            rest = await in_journal_thread(remaining, clock)
+            if rest.nothing_to_do:
+                raise RunRefused(f"nothing to resume: run {rest.page.run} is done, and its frames are in {rest.folder}")
+            segment = Segment(
+                run=rest.page.run,
+                plan=rest.plan,
+                clock=clock,
+                home=home,
+                folder=rest.folder,
+                announce=Announcer(rest.page.run, clock, (*listeners, log)),
+                lock=lock,
+                faults=request.faults,
+                before=rest.assessment.frames,
+                attempts=rest.assessment.attempts,
+                settle=partial(apply_inventory, rest.assessment, folder=rest.folder),
+                notes=rest.notes,
+                guarded=guarded,
+                asked_by=request.asked_by,
+                observatory_source=str(request.observatory or page.observatory_source),
+                take_over=request.take_over,
+                conditions=conditions,
+            )
+            return await segment.execute(on_start)
 
 
 async def look_ahead(request: ResumeRequest) -> Remaining:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -30,7 +31,7 @@ from safelight.engine.records.manifest import manifest_of, write_manifest
 from safelight.engine.records.run_writer import SegmentRecord
 from safelight.engine.records.stop_requests import StopListener
 from safelight.engine.records.unrecorded_endings import UnrecordedEnd, note_end
-from safelight.engine.records.writer_thread import Writer
+from safelight.engine.records.writer_thread import Writer, in_journal_thread
 from safelight.engine.run.condition_cards import ConditionCards
 from safelight.engine.run.ending import Ending
 from safelight.engine.run.instrument import instrument_of
@@ -129,18 +130,10 @@ class Segment:
         """
         began_s = self.clock.now()
         devices = open_devices(self.plan.observatory, clock=self.clock, home=self.home, faults=self.faults)
-        try:
-            record, runner = self._prepare(devices)
-            try:
-                on_start(runner)
-                abort = partial(runner.stop, "abort", "the task was cancelled")
-                return await uncancelled(self._execute(runner, record, began_s), abort)
-            finally:
-                if record.writer is not None:
-                    with self.clock.still():
-                        await uncancelled(record.writer.close())
-        finally:
-            await self._close(devices)
+        start = _Start(on_start)
+        async with AsyncExitStack() as closing:
+            closing.push_async_callback(self._close, devices)
+            return await uncancelled(self._execute(devices, start, closing, began_s), start.abort)
 
     async def _close(self, devices: Devices) -> None:
         """Close the connections. A failure here does not change how the run has ended."""
@@ -149,8 +142,12 @@ class Segment:
         except Exception as error:  # noqa: BLE001 - whatever it is
             self.announce("devices.failed", error=in_words(error))
 
-    def _prepare(self, devices: Devices) -> tuple[SegmentRecord, Runner]:
-        """Begin the record, and make the runner. Nothing moves yet."""
+    async def _leave(self, writer: Writer) -> None:
+        with self.clock.still():
+            await uncancelled(writer.close())
+
+    async def _prepare(self, devices: Devices) -> tuple[SegmentRecord, Runner]:
+        """Begin the record, and make the runner. Nothing moves yet, and the loop waits for no disk."""
         observatory = self.plan.observatory
         cards = (("RUNID", self.run), ("SEQNAME", self.plan.document.name), ("SEQHASH", self.plan.document.hash))
         instrument = instrument_of(observatory, devices, self.clock, self.folder, cards)
@@ -159,15 +156,21 @@ class Segment:
         instrument.look = looking
         instrument.choose_s = None if looking is None else looking.choose_s
         _pin(instrument, self.plan.options.start)
-        now = self.clock.utc().isoformat()
-        off_s = rested_s(self.lock.journal, observatory.name, instrument.restrike_s, now)
+        journal, now = self.lock.journal, self.clock.utc().isoformat()
+        record = SegmentRecord(journal, self.run, self.folder, self.clock)
+
+        def begin() -> tuple[Mapping[str, float], set[int]]:
+            off_s = rested_s(journal, observatory.name, instrument.restrike_s, now)
+            begun = ours(journal, observatory.name)
+            record.begin(self.plan.graph.hash, self.plan.observatory.hash, self.asked_by)
+            return off_s, begun
+
+        off_s, begun = await in_journal_thread(begin, self.clock)
         instrument.off_since |= {lamp: self.clock.now() - seconds for lamp, seconds in off_s.items()}
         instrument.take_over = self.take_over
         if self.conditions is not None:
             instrument.conditions = self.conditions.cards
-        instrument.ours |= ours(self.lock.journal, observatory.name)
-        record = SegmentRecord(self.lock.journal, self.run, self.folder, self.clock)
-        record.begin(self.plan.graph.hash, self.plan.observatory.hash, self.asked_by)
+        instrument.ours |= begun
         runner = Runner(
             graph=self.plan.graph,
             instrument=instrument,
@@ -179,19 +182,23 @@ class Segment:
             may_command=lambda: not self.lock.tenure.over,
         )
         self._tell_start(timer_warnings(timers_of(devices.lamps)))
-        self._settle(record, runner)
+        if self.settle is not None:
+            await in_journal_thread(partial(self._settle, self.settle, record, runner), self.clock)
         record.writer = Writer(self.lock.journal, self.clock, lambda: self.announce("journal.waiting"))
         return record, runner
 
-    def _settle(self, record: SegmentRecord, runner: Runner) -> None:
+    def _settle(self, settle: Callable[[SegmentRecord], None], record: SegmentRecord, runner: Runner) -> None:
         """Record the inventory of a resume. If files can't be moved aside, no frame is taken."""
         try:
-            if self.settle is not None:
-                self.settle(record)
+            settle(record)
         except OSError as error:
             runner.stop("fault", f"files of an earlier try can't be set aside: {error}")
 
-    async def _execute(self, runner: Runner, record: SegmentRecord, began_s: float) -> RunResult:
+    async def _execute(self, devices: Devices, start: "_Start", closing: AsyncExitStack, began_s: float) -> RunResult:
+        record, runner = await self._prepare(devices)
+        if record.writer is not None:
+            closing.push_async_callback(self._leave, record.writer)
+        start.begin(runner)
         listening = StopListener(self.lock.journal, self.lock.owner, partial(_obey, runner), self.announce)
         ear = asyncio.create_task(listening.listen())
         watch = self._watch(runner)
@@ -372,6 +379,28 @@ class Segment:
             reason=result.reason,
             late=late,
         )
+
+
+class _Start:
+    """Start of a run whose caller may be cancelled before there is a runner."""
+
+    def __init__(self, on_start: Callable[[Runner], None]) -> None:
+        self._on_start = on_start
+        self._runner: Runner | None = None
+        self._cancelled = False
+
+    def begin(self, runner: Runner) -> None:
+        """Announce the runner, and stop it if the caller was cancelled meanwhile."""
+        self._on_start(runner)
+        self._runner = runner
+        if self._cancelled:
+            self.abort()
+
+    def abort(self) -> None:
+        """Abort the run, as soon as there is a runner."""
+        self._cancelled = True
+        if self._runner is not None:
+            self._runner.stop("abort", "the task was cancelled")
 
 
 def _pin(instrument: Instrument, start: StartPosition) -> None:

@@ -1,9 +1,10 @@
 """Start of a run: document, frames, graph, machine, runner, devices, FITS files."""
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from safelight.devices import Timekeeper, load_observatory, shipped_observatories
@@ -20,6 +21,7 @@ from safelight.engine.records.hardware_names import hardware_of
 from safelight.engine.records.held_observatory import hold_observatory
 from safelight.engine.records.run_folders import RunNames, claim_folder
 from safelight.engine.records.stored_run import RunPage, withdraw_run, write_run
+from safelight.engine.records.writer_thread import in_journal_thread
 from safelight.engine.run.condition_cards import ConditionCards
 from safelight.engine.run.first_look import occupied
 from safelight.engine.run.preflight import clock_at, on_asyncio, only_unicode, require_writable
@@ -75,7 +77,7 @@ async def perform(
     while True:
         run = request.run_as or new_run_id(plan.document.name, clock)
         names = RunNames(run, plan.document.name, plan.observatory.name, clock.utc())
-        with hold_observatory(url, plan.observatory.name, run, hardware) as lock:
+        async with hold_observatory(url, plan.observatory.name, run, clock, hardware) as lock:
             folder = claim_folder(request.frames, plan.observatory.frames, names)
             # If hundreds start at once, two may get the same name, and the second takes another one.
             if folder is None and request.run_as is None:
@@ -83,42 +85,51 @@ async def perform(
             if folder is None:
                 raise RunRefused(f"there is a folder of run {run} already")
             requested = request.run_as is not None
-            if not write_run(lock.journal, page_of(plan, request, run, folder), requested=requested):
-                with suppress(OSError):
-                    folder.rmdir()
-                if requested:
+            page = page_of(plan, request, run, folder)
+            async with _entered(lock.journal, page, clock, requested=requested) as entered:
+                if not entered and requested:
                     raise RunRefused(f"no running request names run {run} any more")
-                continue
-            with _withdrawn_if_refused(lock.journal, run, folder), run_log(home, run, request.log_level) as log:
-                segment = Segment(
-                    run=run,
-                    plan=plan,
-                    clock=clock,
-                    home=home,
-                    folder=folder,
-                    announce=Announcer(run, clock, (*listeners, log)),
-                    lock=lock,
-                    faults=request.faults,
-                    guarded=guarded,
-                    asked_by=request.asked_by,
-                    observatory_source=_source(request),
-                    take_over=request.take_over,
-                    conditions=conditions,
-                    polite=await occupied(plan.observatory, home, lock.journal),
-                    notes=() if choice.note is None else (choice.note,),
-                )
-                return await segment.execute(on_start)
+                if not entered:
+                    continue
+                with run_log(home, run, request.log_level) as log:
+                    segment = Segment(
+                        run=run,
+                        plan=plan,
+                        clock=clock,
+                        home=home,
+                        folder=folder,
+                        announce=Announcer(run, clock, (*listeners, log)),
+                        lock=lock,
+                        faults=request.faults,
+                        guarded=guarded,
+                        asked_by=request.asked_by,
+                        observatory_source=_source(request),
+                        take_over=request.take_over,
+                        conditions=conditions,
+                        polite=await occupied(plan.observatory, home, lock.journal),
+                        notes=() if choice.note is None else (choice.note,),
+                    )
+                    return await segment.execute(on_start)
 
 
-@contextmanager
-def _withdrawn_if_refused(journal: Journal, run: str, folder: Path) -> Iterator[None]:
-    """Leave no trace of a run that is refused or cancelled before it begins. One that has begun stays."""
+@asynccontextmanager
+async def _entered(journal: Journal, page: RunPage, clock: Clock, *, requested: bool) -> AsyncIterator[bool]:
+    """Enter a run, unless its name is taken, or was requested and is not any more. Yield whether it was entered.
+
+    No trace is left of one that is refused or cancelled before it begins. One that has begun stays.
+    """
+    entered: list[bool] = []
     try:
-        yield
+        await in_journal_thread(lambda: entered.append(write_run(journal, page, requested=requested)), clock)
+        if not entered[0]:
+            with suppress(OSError):
+                page.folder.rmdir()
+        yield entered[0]
     except BaseException:
-        with suppress(JournalError, OSError):
-            if withdraw_run(journal, run):
-                folder.rmdir()
+        if any(entered):
+            with suppress(JournalError, OSError):
+                if await in_journal_thread(partial(withdraw_run, journal, page.run), clock):
+                    page.folder.rmdir()
         raise
 
 
