@@ -1,8 +1,8 @@
 """One segment of a run: one graph, executed once, guarded and recorded, with a manifest at its end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -130,22 +130,10 @@ class Segment:
         """
         began_s = self.clock.now()
         devices = open_devices(self.plan.observatory, clock=self.clock, home=self.home, faults=self.faults)
-        cancellation = _Cancellation()
-        try:
-            return await uncancelled(self._execute(devices, on_start, cancellation, began_s), cancellation)
-        finally:
-            await self._close(devices)
-
-    @asynccontextmanager
-    async def _begun(self, devices: Devices) -> AsyncIterator[tuple[SegmentRecord, Runner]]:
-        """Yield the record and the runner. The record is closed at the end."""
-        record, runner = await self._prepare(devices)
-        try:
-            yield record, runner
-        finally:
-            if record.writer is not None:
-                with self.clock.still():
-                    await record.writer.close()
+        start = _Start(on_start)
+        async with AsyncExitStack() as closing:
+            closing.push_async_callback(self._close, devices)
+            return await uncancelled(self._execute(devices, start, closing, began_s), start.abort)
 
     async def _close(self, devices: Devices) -> None:
         """Close the connections. A failure here does not change how the run has ended."""
@@ -153,6 +141,10 @@ class Segment:
             await devices.close()
         except Exception as error:  # noqa: BLE001 - whatever it is
             self.announce("devices.failed", error=in_words(error))
+
+    async def _leave(self, writer: Writer) -> None:
+        with self.clock.still():
+            await uncancelled(writer.close())
 
     async def _prepare(self, devices: Devices) -> tuple[SegmentRecord, Runner]:
         """Begin the record, and make the runner. Nothing moves yet, and the loop waits for no disk."""
@@ -202,45 +194,44 @@ class Segment:
         except OSError as error:
             runner.stop("fault", f"files of an earlier try can't be set aside: {error}")
 
-    async def _execute(
-        self, devices: Devices, on_start: Callable[[Runner], None], cancellation: "_Cancellation", began_s: float
-    ) -> RunResult:
-        async with self._begun(devices) as (record, runner):
-            on_start(runner)
-            cancellation.watch(runner)
-            listening = StopListener(self.lock.journal, self.lock.owner, partial(_obey, runner), self.announce)
-            ear = asyncio.create_task(listening.listen())
-            watch = self._watch(runner)
-            runner.instrument.before_lamp_on = partial(_permit, record, watch)
-            if watch is not None:
-                watch.on_acted = runner.instrument.put_out.update
-                runner.instrument.take_charge = watch.take_charge
-            if watch is not None:
-                try:
-                    await watch.start()
-                except EngineError as error:
-                    runner.stop("fault", str(error))
-            with watch_tenure(self.lock.tenure, runner.halt):
-                ending = self._fenced(await runner.run())
-            # The guards use wall time, and so do the readers of it.
-            until = (wall_utc() + timedelta(seconds=_LINGER_S)).isoformat(timespec="seconds")
-            if record.writer is not None:
-                record.writer.hurry()
-            if watch is not None:
-                await self._dismiss(watch, runner, ending, until)
-            listening.finish()
-            with self.clock.still():
-                await wait_for([ear], _EAR_S)
-            ear.cancel()
-            ending, frames = await self._look_once_more(record, ending)
-            # The manifest comes first, so that every run that is done in the journal has one.
-            await self._write_manifest(frames)
-            ending = await self._write_ending(record, ending)
-            late = tuple(sorted(runner.instrument.doubtful)) if ending.outcome != "unsafe" else ()
-            result = replace(_result(self.run, ending, frames, self.folder, self.clock.now() - began_s), late=late)
-            await self._notify(result, record.segment)
-            self._tell_end(result, until)
-            return result
+    async def _execute(self, devices: Devices, start: "_Start", closing: AsyncExitStack, began_s: float) -> RunResult:
+        record, runner = await self._prepare(devices)
+        if record.writer is not None:
+            closing.push_async_callback(self._leave, record.writer)
+        start.begin(runner)
+        listening = StopListener(self.lock.journal, self.lock.owner, partial(_obey, runner), self.announce)
+        ear = asyncio.create_task(listening.listen())
+        watch = self._watch(runner)
+        runner.instrument.before_lamp_on = partial(_permit, record, watch)
+        if watch is not None:
+            watch.on_acted = runner.instrument.put_out.update
+            runner.instrument.take_charge = watch.take_charge
+        if watch is not None:
+            try:
+                await watch.start()
+            except EngineError as error:
+                runner.stop("fault", str(error))
+        with watch_tenure(self.lock.tenure, runner.halt):
+            ending = self._fenced(await runner.run())
+        # The guards use wall time, and so do the readers of it.
+        until = (wall_utc() + timedelta(seconds=_LINGER_S)).isoformat(timespec="seconds")
+        if record.writer is not None:
+            record.writer.hurry()
+        if watch is not None:
+            await self._dismiss(watch, runner, ending, until)
+        listening.finish()
+        with self.clock.still():
+            await wait_for([ear], _EAR_S)
+        ear.cancel()
+        ending, frames = await self._look_once_more(record, ending)
+        # The manifest comes first, so that every run that is done in the journal has one.
+        await self._write_manifest(frames)
+        ending = await self._write_ending(record, ending)
+        late = tuple(sorted(runner.instrument.doubtful)) if ending.outcome != "unsafe" else ()
+        result = replace(_result(self.run, ending, frames, self.folder, self.clock.now() - began_s), late=late)
+        await self._notify(result, record.segment)
+        self._tell_end(result, until)
+        return result
 
     async def _notify(self, result: RunResult, segment: int) -> None:
         """Notify people, now that the lamps are safe. Wait shortly for a receiver that does not answer."""
@@ -390,22 +381,26 @@ class Segment:
         )
 
 
-class _Cancellation:
-    """Abort of a run whose caller was cancelled, as soon as there is a runner."""
+class _Start:
+    """Start of a run whose caller may be cancelled before there is a runner."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_start: Callable[[Runner], None]) -> None:
+        self._on_start = on_start
         self._runner: Runner | None = None
-        self._wanted = False
+        self._cancelled = False
 
-    def __call__(self) -> None:
-        self._wanted = True
+    def begin(self, runner: Runner) -> None:
+        """Announce the runner, and stop it if the caller was cancelled meanwhile."""
+        self._on_start(runner)
+        self._runner = runner
+        if self._cancelled:
+            self.abort()
+
+    def abort(self) -> None:
+        """Abort the run, as soon as there is a runner."""
+        self._cancelled = True
         if self._runner is not None:
             self._runner.stop("abort", "the task was cancelled")
-
-    def watch(self, runner: Runner) -> None:
-        self._runner = runner
-        if self._wanted:
-            self()
 
 
 def _pin(instrument: Instrument, start: StartPosition) -> None:
