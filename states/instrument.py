@@ -189,7 +189,7 @@ class Instrument:
         if left_s > 0.0:
             await self.clock.sleep(left_s)
 
-    def burnt_s(self, lamp: str) -> float:
+    def on_time_s(self, lamp: str) -> float:
         """Return the seconds for which the lamp has been on, as far as this run knows, or 0."""
         lit_at = self.lit_at.get(lamp)
         return 0.0 if lit_at is None else self.clock.now() - lit_at

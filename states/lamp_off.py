@@ -38,7 +38,7 @@ class LampOff:
         """
         lit = [(lamp, least_s) for lamp, least_s in self.least_s if lamp in instrument.lit_at]
         if lit:
-            await instrument.clock.sleep(max(least_s - instrument.burnt_s(lamp) for lamp, least_s in lit))
+            await instrument.clock.sleep(max(least_s - instrument.on_time_s(lamp) for lamp, least_s in lit))
         for lamp in self.lamps:
             instrument.note_off(lamp)
         paths = LampPaths.of(instrument.devices, instrument.clock, instrument.lamp_try_s)

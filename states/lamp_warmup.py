@@ -110,7 +110,9 @@ class LampWarmup:
         status = await lamps_now(instrument.devices, instrument.clock)
         for lamp in self.lamps:
             _demand_lit(lamp, status.get(lamp, "unknown"), instrument)
-        left_s = (warmup_s - instrument.burnt_s(lamp) for lamp, warmup_s in zip(self.lamps, self.warmup_s, strict=True))
+        left_s = (
+            warmup_s - instrument.on_time_s(lamp) for lamp, warmup_s in zip(self.lamps, self.warmup_s, strict=True)
+        )
         if self.steady is None:
             await instrument.clock.sleep(max(self.level_s, *left_s) if self.lamps else 0.0)
         else:
@@ -174,8 +176,8 @@ class TimedLamp:
         await light(self.lamp, instrument)
         status = await lamps_now(instrument.devices, instrument.clock)
         _demand_lit(self.lamp, status.get(self.lamp, "unknown"), instrument)
-        await instrument.clock.sleep(self.lit_s - instrument.burnt_s(self.lamp))
-        on_s, until = instrument.burnt_s(self.lamp), instrument.clock.now()
+        await instrument.clock.sleep(self.lit_s - instrument.on_time_s(self.lamp))
+        on_s, until = instrument.on_time_s(self.lamp), instrument.clock.now()
         instrument.note_off(self.lamp)
         outcome = await LampPaths.of(instrument.devices, instrument.clock, instrument.lamp_try_s).off(self.lamp)
         if outcome.state != "off":
@@ -338,11 +340,11 @@ async def _until_steady(lamps: tuple[str, ...], least_s: float, steady: SteadyLi
     """
     watch = _Watch(steady, instrument.monitor_dark)
     # A lamp that has been on for long is looked at all the same.
-    looked_s = min(map(instrument.burnt_s, lamps)) + steady.looked_s(instrument.monitor_every_s)
+    looked_s = min(map(instrument.on_time_s, lamps)) + steady.looked_s(instrument.monitor_every_s)
     longest_s = max(steady.longest_s, looked_s)
     while True:
         light = await _light(instrument)
-        now, on_s = instrument.clock.now(), min(map(instrument.burnt_s, lamps))
+        now, on_s = instrument.clock.now(), min(map(instrument.on_time_s, lamps))
         if light is not None:
             _demand_light(lamps, light, on_s, instrument)
             watch.add(now, light)

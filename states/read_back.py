@@ -62,12 +62,12 @@ async def read_instrument(need: Need, instrument: Instrument) -> ReadBack:
     mask = mask_task.result() if mask_task else None
     spectrographs = spectrographs_task.result()
     note_shutters(spectrographs, instrument)
-    warm_s = tuple((lamp, instrument.burnt_s(lamp)) for lamp in need.lamps)
+    warm_s = tuple((lamp, instrument.on_time_s(lamp)) for lamp in need.lamps)
     foreign, dark = wrong_lamps(need, lamps)
     cold = tuple(
         lamp
-        for (lamp, burnt_s), warmup_s in zip(warm_s, need.warmup_s, strict=True)
-        if burnt_s < warmup_s - _CLOCK_GRAIN_S and lamp not in dark
+        for (lamp, on_time_s), warmup_s in zip(warm_s, need.warmup_s, strict=True)
+        if on_time_s < warmup_s - _CLOCK_GRAIN_S and lamp not in dark
     )
     return ReadBack(
         lamps=tuple(lamps.items()),

@@ -163,7 +163,7 @@ class _Compiler:
         units = observatory.lamps.units.items()
         rests_s = {lamp: unit.rest.after for lamp, unit in units if unit.rest}
         self.leases = Leases({lamp: unit.longest_on_s for lamp, unit in units}, rests_s)
-        self._burnt_s: dict[str, float] = {}
+        self._on_time_s: dict[str, float] = {}
         self._warmed_s: dict[str, float] = {}
         self._levels: dict[str, float] = {}
         self._steadied: dict[str, SteadyLight] = {}
@@ -304,10 +304,10 @@ class _Compiler:
         """Return the lamps that stay on behind their source shutters, because they are needed again soon."""
         if self._fills or self._pause(coming):
             return ()
-        warm_s = self.durations.warmup_s(coming.need, self._burnt_s) if coming.need.lamps else 0.0
+        warm_s = self.durations.warmup_s(coming.need, self._on_time_s) if coming.need.lamps else 0.0
         return tuple(
             lamp
-            for lamp, on_s in self._burnt_s.items()
+            for lamp, on_s in self._on_time_s.items()
             if lamp not in coming.need.lamps
             and self._ahead.stays(lamp, self._from(coming), self._setup.sure, Lit(on_s, warm_s), self.durations)
         )
@@ -321,7 +321,7 @@ class _Compiler:
     def _frame(self, exposure: Exposure) -> Chain:
         frame = exposure.frame
         self._ahead.note(frame, self._setup.sure)
-        exposure = self._ahead.bearing(exposure, tuple(self._burnt_s))
+        exposure = self._ahead.bearing(exposure, tuple(self._on_time_s))
         self._compiled[frame] = exposure
         longest_s = self.durations.ready_again_s(exposure.need)
         ready = self.step(f"ready/{frame}", Ready(frame, exposure.need), self.durations.look_s, frame, longest_s)
@@ -329,7 +329,7 @@ class _Compiler:
         expected_s = self.durations.integrate_s(exposure) + self.durations.look_again_s
         integrate = self.step(f"expose/{frame}", Expose(exposure), expected_s, frame)
         self._burn(expected_s + ready.expected_s)
-        self.leases.take(frame, exposure.need.lamps, self._burnt_s)
+        self.leases.take(frame, exposure.need.lamps, self._on_time_s)
         if exposure.partly:
             timed = (("integrate", (integrate,)), *self._timed(exposure), *self._opened(exposure))
             return Chain(f"frame/{frame}", (ready, Parallel(f"timed/{frame}", "timed", timed, frame)), frame, restore)
@@ -431,7 +431,7 @@ class _Compiler:
         need = coming.need
         if need.steady is not None or self._shutterless or not self.options.overlap or self._pause(coming):
             return
-        cold = {lamp: s for lamp, s in zip(need.lamps, need.warmup_s, strict=True) if lamp not in self._burnt_s}
+        cold = {lamp: s for lamp, s in zip(need.lamps, need.warmup_s, strict=True) if lamp not in self._on_time_s}
         on_s, off_s = self.observatory.lamps.on_s, self.durations.lamp_off_s
         waits = (on_s + warmup_s for lamp, warmup_s in cold.items() if not self._ahead.blocks((lamp,)))
         free_s = max([0.0, *waits, *(lasts_s(lane) for _, lane in beside)])
@@ -445,7 +445,7 @@ class _Compiler:
                 continue
             blocks[:] = lit.blocks
             self._compiled |= lit.exposures
-            self._burnt_s[lamp] = lit.passed_s - on_s
+            self._on_time_s[lamp] = lit.passed_s - on_s
             self._levels |= {name: percent for name, percent in need.levels if name == lamp}
 
     def _filled(self, done: Exposure, coming: Exposure) -> tuple[Block, ...]:
@@ -554,13 +554,13 @@ class _Compiler:
         # All lamps are off while a sequence waits, so that nothing is lit earlier.
         wait_s = 0.0 if pause else self._wait_s(coming, beside)
         dark_s = wait_s + lasts_s(pause)
-        relit = any(lamp not in self._burnt_s for lamp in need.lamps)
-        expected_s = self.durations.warmup_s(need, {lamp: on_s + dark_s for lamp, on_s in self._burnt_s.items()})
+        relit = any(lamp not in self._on_time_s for lamp in need.lamps)
+        expected_s = self.durations.warmup_s(need, {lamp: on_s + dark_s for lamp, on_s in self._on_time_s.items()})
         settle_s = 0.0 if relit else self._level_s(need)
         for lamp, warmup_s in asked.items():
             self._warmed_s[lamp] = max(warmup_s, self._warmed_s.get(lamp, 0.0))
             # The on-time when the lane begins. The duration of the lane is added later, for all lamps.
-            self._burnt_s.setdefault(lamp, -self.observatory.lamps.on_s - dark_s)
+            self._on_time_s.setdefault(lamp, -self.observatory.lamps.on_s - dark_s)
         self._levels.update(need.levels)
         if need.steady is not None:
             self._steadied |= dict.fromkeys(need.lamps, need.steady)
@@ -586,10 +586,10 @@ class _Compiler:
         rests = [
             rest.for_s
             for lamp in coming.need.lamps
-            if (rest := units[lamp].rest) and self._burnt_s.get(lamp, 0.0) + longest_s > rest.after
+            if (rest := units[lamp].rest) and self._on_time_s.get(lamp, 0.0) + longest_s > rest.after
         ]
         after_s, for_s = coming.rest or (inf, 0.0)
-        if any(self._burnt_s.get(lamp, 0.0) + longest_s > after_s for lamp in coming.need.lamps):
+        if any(self._on_time_s.get(lamp, 0.0) + longest_s > after_s for lamp in coming.need.lamps):
             rests.append(for_s)
         return replace(coming, wait_s=max([coming.wait_s, *rests])) if any(rests) else coming
 
@@ -603,7 +603,7 @@ class _Compiler:
         rests = {
             lamp: units[lamp].restrike_s - self._dark_s[lamp]
             for lamp in coming.lamps
-            if lamp not in self._burnt_s and lamp in self._dark_s
+            if lamp not in self._on_time_s and lamp in self._dark_s
         }
         return max((left_s for lamp, left_s in rests.items() if lamp not in timed or left_s > read_s), default=0.0)
 
@@ -634,32 +634,32 @@ class _Compiler:
         """Return the time that dark lamps of a frame would lack to their minimum on-time after it, s."""
         units, taken_s = self.observatory.lamps.units, self.durations.integrate_s(coming)
         asked = zip(coming.need.lamps, coming.need.warmup_s, strict=True)
-        lacks = (units[lamp].min_on_s - warmup_s - taken_s for lamp, warmup_s in asked if lamp not in self._burnt_s)
+        lacks = (units[lamp].min_on_s - warmup_s - taken_s for lamp, warmup_s in asked if lamp not in self._on_time_s)
         return max([0.0, *lacks])
 
     def _wait_s(self, coming: Exposure, beside: Sequence[Lane]) -> float:
         """Return how much later than the parallel lanes a warm-up may begin without ending later, s."""
         need = coming.need
-        cold = {lamp: s for lamp, s in zip(need.lamps, need.warmup_s, strict=True) if lamp not in self._burnt_s}
+        cold = {lamp: s for lamp, s in zip(need.lamps, need.warmup_s, strict=True) if lamp not in self._on_time_s}
         if not cold:
             return 0.0
-        free_s = max([self.durations.warmup_s(need, self._burnt_s), *(lasts_s(blocks) for _, blocks in beside)])
+        free_s = max([self.durations.warmup_s(need, self._on_time_s), *(lasts_s(blocks) for _, blocks in beside)])
         # The shutters are read back before a lamp is lit.
         wait_s = free_s - self.durations.warmup_s(Need(tuple(cold), tuple(cold.values()), steady=need.steady), {})
         wait_s -= self.observatory.spectrographs.status_s + self._missing_s(coming)
         return wait_s if wait_s >= _WORTH_S else 0.0
 
     def _lamps_off(self, done: Exposure, keep: tuple[str, ...]) -> tuple[Block, ...]:
-        lamps = tuple(lamp for lamp in self._burnt_s if lamp not in keep)
+        lamps = tuple(lamp for lamp in self._on_time_s if lamp not in keep)
         if not lamps:
             return ()
         units = self.observatory.lamps.units
         least_s = tuple((lamp, units[lamp].min_on_s) for lamp in lamps if units[lamp].min_on_s)
-        wait_s = max([0.0, *(seconds - self._burnt_s[lamp] for lamp, seconds in least_s)])
+        wait_s = max([0.0, *(seconds - self._on_time_s[lamp] for lamp, seconds in least_s)])
         self._burn(wait_s)
         for lamp in lamps:
-            self.leases.end(lamp, self._burnt_s[lamp])
-            del self._burnt_s[lamp], self._warmed_s[lamp]
+            self.leases.end(lamp, self._on_time_s[lamp])
+            del self._on_time_s[lamp], self._warmed_s[lamp]
             self._dark_s[lamp] = 0.0
             self._levels.pop(lamp, None)
             self._steadied.pop(lamp, None)
@@ -692,8 +692,8 @@ class _Compiler:
 
     def _burn(self, seconds: float) -> None:
         """Add to the on-time of every lamp that is lit."""
-        for lamp in self._burnt_s:
-            self._burnt_s[lamp] += seconds
+        for lamp in self._on_time_s:
+            self._on_time_s[lamp] += seconds
         for lamp in self._dark_s:
             self._dark_s[lamp] += seconds
 

@@ -56,16 +56,16 @@ class Durations:
         fibsel = self.observatory.fibsel
         return move_s(start_steps, end_steps, fibsel.steps_per_s, fibsel.settle_s) if fibsel else 0.0
 
-    def warmup_s(self, need: Need, burnt_s: Mapping[str, float]) -> float:
-        """Return the time to light dark lamps and wait for cold ones. `burnt_s` is the on-time of each lit lamp, s.
+    def warmup_s(self, need: Need, on_time_s: Mapping[str, float]) -> float:
+        """Return the time to light dark lamps and wait for cold ones. `on_time_s` is the on-time of each lit lamp, s.
 
         Where the light ends the warm-up it is the longest time.
         """
         lamps = self.observatory.lamps
-        on_s = lamps.on_s if any(lamp not in burnt_s for lamp in need.lamps) else 0.0
+        on_s = lamps.on_s if any(lamp not in on_time_s for lamp in need.lamps) else 0.0
         longest_s = need.warmup_s if need.steady is None else (need.steady.longest_s,) * len(need.lamps)
         waits = [
-            (on_s if lamp not in burnt_s else 0.0) + warmup_s - burnt_s.get(lamp, 0.0)
+            (on_s if lamp not in on_time_s else 0.0) + warmup_s - on_time_s.get(lamp, 0.0)
             for lamp, warmup_s in zip(need.lamps, longest_s, strict=True)
         ]
         looked_s = 0.0 if need.steady is None else need.steady.looked_s(lamps.monitor.every_s if lamps.monitor else 0.0)

@@ -107,9 +107,9 @@ def _rest(told: "RunHistory", options: str, home: Path | None) -> Iterator[tuple
 
     safe = all(state == "off" for state in told.lamps.values())
     yield "lamps", lamps_in_words(told.lamps) or "never read back", "plain" if safe else "bad"
-    burnt = _burnt(told)
-    if burnt:
-        yield "on-time", burnt, "plain"
+    on_times = _on_times(told)
+    if on_times:
+        yield "on-time", on_times, "plain"
     for row in told.not_good:
         tone = {"bad": "warning", "trial": "plain"}.get(row["verdict"], "bad")
         yield row["verdict"], f"{row['frame']} (try {row['attempt']}): {row['reason']}", tone
@@ -130,18 +130,18 @@ def _runs_backwards(told: "RunHistory") -> bool:
     return times != sorted(times)
 
 
-def _burnt(told: "RunHistory") -> str:
+def _on_times(told: "RunHistory") -> str:
     """Return the total on-time of each lamp."""
     from safelight.text import brief  # noqa: PLC0415
 
     total: dict[str, float] = {}
-    for burning in told.burnt:
+    for burning in told.on_times:
         if burning.seconds is not None:
             total[burning.lamp] = total.get(burning.lamp, 0.0) + burning.seconds
     words = [f"{lamp} {brief(total_s)}" for lamp, total_s in total.items()]
     words += [
         f"{burning.lamp} since {_clock(burning.since)}, not read back as off"
-        for burning in told.burnt
+        for burning in told.on_times
         if burning.seconds is None
     ]
     return ", ".join(words)

@@ -52,7 +52,7 @@ class Found:
     Attributes:
         claimed: each lamp as the run says.
         read: each lamp as the switch's own file says.
-        dark_s: observatory seconds from the fault until every lamp was off; 0 where none burnt any more, or the run
+        dark_s: observatory seconds from the fault until every lamp was off; 0 where none is on any more, or the run
             went on; infinite where one is still on.
     """
 

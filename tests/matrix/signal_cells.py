@@ -95,7 +95,7 @@ def _stop_and_go_on(struck: Struck) -> None:
     pause(_STOPPED_S - dark_s)
     still_burning = struck.home.burning()
     struck.command.send(signal.SIGCONT)
-    assert not still_burning, f"{still_burning} burnt all the time while the runner was stopped"
+    assert not still_burning, f"{still_burning} was on all the time while the runner was stopped"
 
 
 def kill_guards(home: Home, number: int) -> None:

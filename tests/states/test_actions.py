@@ -200,8 +200,8 @@ def test_warm_up(instrument: Instrument, do: Do) -> None:
     do(LampWarmup(("Neon", "Argon"), (60.0, 20.0)).act(instrument))
     assert lamps_on(instrument, do) == {"Neon", "Argon"}
     assert instrument.clock.now() == pytest.approx(60.2, abs=0.2)
-    assert instrument.burnt_s("Neon") == pytest.approx(60, abs=0.2)
-    assert instrument.burnt_s("Xenon") == 0
+    assert instrument.on_time_s("Neon") == pytest.approx(60, abs=0.2)
+    assert instrument.on_time_s("Xenon") == 0
 
 
 def test_warm_up_of_what_burns(instrument: Instrument, do: Do) -> None:
@@ -210,9 +210,9 @@ def test_warm_up_of_what_burns(instrument: Instrument, do: Do) -> None:
     lit = instrument.lit_at["Neon"]
     do(LampWarmup(("Neon",), (90.0,)).act(instrument))
     assert instrument.lit_at["Neon"] == lit
-    assert instrument.burnt_s("Neon") == pytest.approx(90, abs=0.2)
+    assert instrument.on_time_s("Neon") == pytest.approx(90, abs=0.2)
     do(LampWarmup(("Neon",), (10.0,)).act(instrument))
-    assert instrument.burnt_s("Neon") < 91
+    assert instrument.on_time_s("Neon") < 91
 
 
 def test_permission_first(instrument: Instrument, do: Do) -> None:

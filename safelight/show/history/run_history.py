@@ -73,7 +73,7 @@ class RunHistory(Representable):
         )
 
     @cached_property
-    def burnt(self) -> tuple[LampOnTime, ...]:
+    def on_times(self) -> tuple[LampOnTime, ...]:
         """On-times of the lamps."""
         return lamp_on_times(self.segments, self.states, self.lamp_events)
 
@@ -151,7 +151,7 @@ class RunHistory(Representable):
             "next": self.next_step(),
             "segments": [dict(row) for row in self.segments],
             "moments": [moment.as_json() for moment in self.moments],
-            "lamps_burnt": [burning.as_json() for burning in self.burnt],
+            "lamps_burnt": [burning.as_json() for burning in self.on_times],
             "frames": [dict(row) for row in self.frames],
             "states": [dict(row) for row in self.states],
             "lamp_events": [dict(row) for row in self.lamp_events],

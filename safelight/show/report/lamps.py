@@ -23,7 +23,7 @@ def lamp_parts(told: RunHistory, plan: Plan | None) -> tuple[Part, ...]:
         return (Words("No lamp was touched."),)
     head = ("lamp", "planned on", "was on", "times", "switched on by", "switched off by", "as read back last")
     parts: list[Part] = [Table(head, list(_rows(told, plan)))]
-    burnt = [
+    on_times = [
         (
             one.lamp,
             _when(one.since),
@@ -31,20 +31,22 @@ def lamp_parts(told: RunHistory, plan: Plan | None) -> tuple[Part, ...]:
             brief(one.seconds) if one.seconds is not None else "unknown",
             one.put_out_by or "-",
         )
-        for one in told.burnt
+        for one in told.on_times
     ]
-    if burnt:
-        each = Table(("lamp", "from (UTC)", "until (UTC)", "for", "switched off by"), burnt[:_MOST], folded="each time")
+    if on_times:
+        each = Table(
+            ("lamp", "from (UTC)", "until (UTC)", "for", "switched off by"), on_times[:_MOST], folded="each time"
+        )
         parts.append(each)
-    if len(burnt) > _MOST:
-        parts.append(Words(f"{len(burnt) - _MOST} times are left out."))
+    if len(on_times) > _MOST:
+        parts.append(Words(f"{len(on_times) - _MOST} times are left out."))
     return tuple(parts)
 
 
 def _rows(told: RunHistory, plan: Plan | None) -> Iterator[tuple[str, ...]]:
     planned = plan.schedule.lamp_on_s if plan else {}
     for lamp in dict.fromkeys([*told.lamps, *planned]):
-        mine = [one for one in told.burnt if one.lamp == lamp]
+        mine = [one for one in told.on_times if one.lamp == lamp]
         endless = " and on" if any(one.seconds is None for one in mine) else ""
         yield (
             lamp,

@@ -141,8 +141,8 @@ def test_an_abort_does_not_wait_for_the_journal(case: Case, holder: Holder, monk
     story = look_back(home=case.home)
     assert story.status == "aborted, not recorded"
     assert set(story.lamps.values()) == {"off"}
-    assert story.burnt
-    assert all(each.until == story.segments[-1]["ended"] for each in story.burnt)
+    assert story.on_times
+    assert all(each.until == story.segments[-1]["ended"] for each in story.on_times)
     assert "killed" not in {moment.kind for moment in story.moments}
     with closing(Journal(case.journal, create=False)) as journal:
         (entry,) = run_entries(journal)
