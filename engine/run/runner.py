@@ -497,7 +497,8 @@ class Runner:
         unsafe = any(state != "off" for state in lamps.values())
         outcome = "unsafe" if unsafe else OUTCOMES[stop.event] if stop else "done"
         self._send(outcome, SAFING)
-        reason, internal = (stop.reason, stop.internal) if stop else (None, False)
+        at_last = "the lamps are not confirmed off at the end" if unsafe else None
+        reason, internal = (stop.reason, stop.internal) if stop else (at_last, False)
         return Ending(outcome, lamps, tuple(self._frames), reason, internal)
 
     def _unfinished(self) -> list[State]:

@@ -374,6 +374,15 @@ def test_all_that_is_told_of_an_unsafe_end(play: Play, features: Mapping[str, An
     assert last["lamps"]["Argon"] == "off"
 
 
+def test_an_end_that_only_its_last_safing_makes_unsafe(play: Play) -> None:
+    """A run that went well, and whose switch answers no more at the end, says why it is unsafe."""
+    silent = {"device": "lamps", "verb": "status", "what": "error", "nth": 9, "times": None}
+    played = play({"name": "biases", "biases": {"count": 1}}, faults=[silent])
+    assert played.result is not None
+    assert (played.result.outcome, len(played.result.frames)) == ("unsafe", 1)
+    assert played.result.reason == "the lamps are not confirmed off at the end"
+
+
 # ---- lamps in other hands
 
 
