@@ -91,7 +91,8 @@ class LampWarmup:
     async def act(self, instrument: Instrument) -> None:
         """Close the shutters, light the lamps that are not known to be on, read back, and wait for the warm-up.
 
-        Behind source shutters, these are read back as blocking instead.
+        Behind source shutters, these are read back as blocking instead. Both are read after the lamps' rest, in which
+        another program may have begun to expose.
 
         Raises:
             Occupied: if another program exposes; nothing is lit.
@@ -99,6 +100,7 @@ class LampWarmup:
                 or the lamp monitor sees no light.
         """
         dark = [lamp for lamp in self.lamps if lamp not in instrument.lit_at]
+        await instrument.rested(*dark)
         if self.shields:
             problem = not_blocking(self.shields, await read_selectors(instrument))
             if problem:

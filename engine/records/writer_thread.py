@@ -281,7 +281,18 @@ class _WriterThread:
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller that waits for it gets it
             if len(jobs) == 1:
                 return [(jobs[0], error)]
-        return [outcome for job in jobs for outcome in self._try([job])]
+        return self._one_by_one(jobs)
+
+    def _one_by_one(self, jobs: list[_Job]) -> _Outcomes:
+        """Write each batch in a transaction of its own. Behind one that waits, the later ones of its run wait too."""
+        settled: _Outcomes = []
+        waiting: list[Writer] = []
+        for job in jobs:
+            outcomes = [] if job.writer in waiting else self._try([job])
+            settled += outcomes
+            if not outcomes:
+                waiting.append(job.writer)
+        return settled
 
     def _stays(self, job: _Job) -> bool:
         """Return whether a batch continues to wait for another process, and let its run say so once."""

@@ -105,6 +105,26 @@ def test_the_shutter_is_closed_before_the_lamp_is_lit(instrument: Instrument, do
 
 
 @pytest.mark.parametrize("work", WORKS, ids=lambda work: work.kind)
+def test_the_shutters_are_read_after_the_rest(instrument: Instrument, do: Do, work: Work) -> None:
+    """Another program that begins to expose while a lamp rests is left in the dark, and its exposure alone."""
+    mine, witness = watched(instrument)
+    mine.restrike_s = {"Neon": 100.0}
+    mine.off_since["Neon"] = 0.0
+
+    async def story() -> None:
+        lighting = asyncio.ensure_future(work.act(mine))
+        await mine.clock.sleep(50.0)
+        theirs = asyncio.ensure_future(instrument.devices.spectrographs.expose(LONG_FLAT))
+        with pytest.raises(Occupied, match="begun by another program"):
+            await lighting
+        assert mine.clock.now() >= 100.0
+        await theirs
+
+    do(story())
+    assert witness.log == []
+
+
+@pytest.mark.parametrize("work", WORKS, ids=lambda work: work.kind)
 def test_a_shutter_that_does_not_close_stops_the_lighting(make: Make, do: Do, work: Work) -> None:
     """A shutter that says it closes and stays open: no lamp is lit, and the reason is told."""
     lies = ({"device": "spectrographs", "verb": verb, "what": "lie", "times": None} for verb in ("abort", "reset"))

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from threading import Event, active_count
 from typing import Any
@@ -199,6 +200,39 @@ def test_a_transaction_that_fails_as_a_whole_is_taken_apart(path: Path) -> None:
 
     asyncio.run(story())
     assert written(path) == ["first", "a", "c"]
+
+
+def test_a_batch_that_waits_is_not_overtaken(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where batches are written alone and one has to wait for another process, the next one of its run waits too."""
+    failing = iter([JournalError("the journal failed: the disk failed"), JournalBusy("another process holds it")])
+    enter_together, enter = Journal.enter_together, Journal.enter
+
+    def together(journal: Journal, batches: Any) -> Any:
+        for error in islice(failing, 1):
+            raise error
+        return enter_together(journal, batches)
+
+    def alone(journal: Journal, entries: Any) -> None:
+        entries = list(entries)
+        if "first" not in str(entries):
+            for error in islice(failing, 1):
+                raise error
+        enter(journal, entries)
+
+    async def story() -> None:
+        async with writers(path, 1) as (run,):
+            with held(path) as let_go:
+                waiting = [run.write(batch(row("first")))]
+                await real_sleep(0.1)
+                monkeypatch.setattr(Journal, "enter_together", together)
+                monkeypatch.setattr(Journal, "enter", alone)
+                waiting += [run.write(batch(row(name))) for name in ("a", "b", "c")]
+                let_go()
+                assert await answers(waiting) == [None] * 4
+
+    asyncio.run(story())
+    assert written(path) == ["first", "a", "b", "c"]
+    assert list(failing) == []
 
 
 def test_the_oldest_run_leaves(path: Path) -> None:
