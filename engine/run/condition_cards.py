@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from threading import Thread
 from typing import Any, Literal
 from urllib.error import HTTPError
@@ -118,8 +118,24 @@ def _in_a_card(text: str) -> str:
 
 
 def why_unmet(condition: ConditionModel) -> str:
-    """Read a condition. Return why it is not met, or nothing. What can't be read is not met."""
-    return read(condition).why
+    """Read a condition. Return why it is not met, or nothing. What can't be read in time is not met."""
+    found: list[ConditionReading | Exception] = []
+
+    def work() -> None:
+        try:
+            found.append(read(condition))
+        except Exception as error:  # noqa: BLE001 - raised again below
+            found.append(error)
+
+    # A server may send its answer byte by byte, each one in time.
+    thread = Thread(target=work, name="condition", daemon=True)
+    thread.start()
+    thread.join(condition.timeout_s + _LATER_S)
+    if not found:
+        return f"it has not been read after {condition.timeout_s:g} s"
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return found[0].why
 
 
 def read(condition: ConditionModel) -> ConditionReading:
@@ -131,7 +147,7 @@ def read(condition: ConditionModel) -> ConditionReading:
     unknown = partial(ConditionReading, "unknown")
     try:
         with urlopen(str(condition.url), timeout=condition.timeout_s) as answer:  # noqa: S310 - the document names it
-            found = json.loads(answer.read(_LARGEST))
+            found = json.loads(_whole(answer, boot_s() + condition.timeout_s))
     except (OSError, ValueError, HTTPException, RecursionError) as error:
         if isinstance(error, HTTPError):
             error.close()
@@ -142,6 +158,20 @@ def read(condition: ConditionModel) -> ConditionReading:
         except (LookupError, TypeError, ValueError):
             return unknown(f"{condition.url} has no {condition.key}")
     return _compared(condition, found)
+
+
+def _whole(answer: HTTPResponse, until_s: float) -> bytes:
+    """Return the body of an answer.
+
+    Raises:
+        TimeoutError: it is not whole at that time (`boot_s`).
+    """
+    body = b""
+    while len(body) < _LARGEST and (part := answer.read1(_LARGEST - len(body))):
+        body += part
+        if boot_s() > until_s:
+            raise TimeoutError("timed out")
+    return body
 
 
 def _of_device(condition: ConditionModel) -> ConditionReading:

@@ -1,13 +1,15 @@
 """Conditions of a night: how they are read, and requests that wait for them."""
 
 import json
+import socket
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -54,6 +56,27 @@ def weather() -> Iterator[Weather]:
     station.server.shutdown()
     thread.join()
     station.server.server_close()
+
+
+def test_a_server_that_sends_its_answer_byte_by_byte() -> None:
+    """A reading ends within its time limit and a margin, whether the head or the body of an answer drips."""
+    for head in (b"", b"HTTP/1.0 200 OK\r\n\r\n"):
+        with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor() as pool:
+            stop = Event()
+            dripping = pool.submit(_drip, server, head, stop)
+            url = f"http://127.0.0.1:{server.getsockname()[1]}/now"
+            why = why_unmet(ConditionModel(url=url, key="wind", below=10.0, timeout_s=0.5))
+            stop.set()
+            dripping.result(60)
+        assert why in {f"{url} can't be read: timed out", "it has not been read after 0.5 s"}
+
+
+def _drip(server: socket.socket, head: bytes, stop: Event) -> None:
+    connection, _ = server.accept()
+    with connection, suppress(OSError):
+        connection.sendall(head)
+        while not stop.wait(0.05):
+            connection.sendall(b" " if head else b"X")
 
 
 @pytest.mark.parametrize(
