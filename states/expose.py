@@ -36,8 +36,6 @@ _TRIES = 2
 """Number of tries of a read-back."""
 _BETWEEN_S = 0.5
 """Pause between two tries, s."""
-_NOTICED_S = 1.0
-"""How much later than expected the end of an exposure may be noticed, s."""
 _UNREAD = "it was stopped before its lamps and shutters were read back"
 """Reason of a bad frame whose read-back had not ended. A run that is stopped does not wait for its readout."""
 
@@ -55,8 +53,7 @@ class Expose:
         Raises:
             Occupied: if another program was faster; nothing was begun.
             Spoilt: if it was interrupted, because a lamp has spoilt it.
-            BadFrame: if a lamp went out or came on, a shutter did not close, or this is unknown, or if it took so long
-                that the seconds of a lamp that is there for a part of it are.
+            BadFrame: if a lamp went out or came on, a shutter did not close, or this is unknown.
             StateError: if a spectrograph holds no charge: it did not integrate, although it said so.
         """
         exposure = instrument.chosen(self.exposure)
@@ -71,7 +68,7 @@ class Expose:
         instrument.closed_at.pop(frame, None)
         instrument.timed_s.pop(frame, None)
         seen = instrument.seen[frame]
-        started, began = instrument.clock.utc(), instrument.clock.now()
+        started = instrument.clock.utc()
         flickers: dict[str, str] = {}
         before = await switchings_of(instrument.devices.lamps)
         exposure_no = await self._expose(seen.exposure_no + 1, instrument, flickers)
@@ -82,7 +79,6 @@ class Expose:
             if lamp not in flickers
         }
         instrument.closed_at[frame] = instrument.clock.now()
-        late = self._late(instrument.closed_at[frame] - began, instrument)
         instrument.taken[frame] = Taken(
             exposure_no=exposure_no,
             attempt=instrument.attempts.get(frame, 1),
@@ -97,7 +93,7 @@ class Expose:
         )
         instrument.faults[frame] = _UNREAD
         try:
-            wrong = [*flickers.values(), *late, *await self._wrong_at_the_end(instrument)]
+            wrong = [*flickers.values(), *await self._wrong_at_the_end(instrument)]
         except StateError:
             del instrument.faults[frame]
             raise
@@ -186,18 +182,6 @@ class Expose:
         return {lamp: f"during the exposure {problem}" for lamp, problem in problems.items() if problem}
 
     # ---- when it is over
-
-    def _late(self, took_s: float, instrument: Instrument) -> list[str]:
-        """Return, in words, a lamp that was there for a part of the exposure, where the shutter may have opened late.
-
-        Such lamps are timed from the command, so that a part of their light may have met a closed shutter.
-        """
-        expected_s, tolerances = self.exposure.exposure_s + instrument.around_s, instrument.tolerances
-        for lamp, seconds in self.exposure.partly:
-            if took_s - expected_s > max(seconds * tolerances.lit + tolerances.computing_s, _NOTICED_S):
-                times = f"{took_s:.1f} s instead of {expected_s:.1f} s (with `lead_s` and `tail_s`)"
-                return [f"the exposure took {times}, so that the seconds of {lamp} are unknown"]
-        return []
 
     async def _wrong_at_the_end(self, instrument: Instrument) -> list[str]:
         """Return, in words, everything that is not as declared, including what can't be read.

@@ -82,7 +82,6 @@ class Instrument:
         put_out: lamp -> why the guards have switched it off; removed when it is lit again.
         doubtful: lamps whose on-command has no known outcome: it may still be obeyed.
         lamp_try_s: deadline of a single lamp command or read-back where there is more than one path, s.
-        around_s: what an exposure takes in addition to its seconds, s; infinite: unknown.
         break_off_spoilt: whether an exposure that a lamp has spoilt is interrupted.
         ours: numbers of exposures that we have begun and that may still be in the spectrographs.
         take_over: whether a person has allowed to abort an exposure of another program.
@@ -118,7 +117,6 @@ class Instrument:
     take_charge: Callable[[], Awaitable[None]] = _nobody_else
     lamp_watch_s: float = 0.0
     lamp_try_s: float = 30.0
-    around_s: float = inf
     break_off_spoilt: bool = True
     take_over: bool = False
     behind_shutters: bool = True

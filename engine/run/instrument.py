@@ -45,7 +45,6 @@ def instrument_of(
         monitor_dark=monitor.dark if monitor else 0.0,
         lamp_watch_s=observatory.lamps.watch_s,
         lamp_try_s=patience_of(observatory)[1],
-        around_s=observatory.spectrographs.lead_s + observatory.spectrographs.tail_s,
         break_off_spoilt=observatory.lamps.break_off_spoilt,
         folder=folder,
         cards=(*observatory.header.items(), *cards),

@@ -8,9 +8,8 @@ import pytest
 import yaml
 from astropy.io import fits
 
-from safelight.devices import ExposureOrder, load_observatory
+from safelight.devices import load_observatory
 from safelight.devices.simulated.measure import measure
-from safelight.devices.simulated.spectrographs import SimulatedSpectrographs
 from safelight.engine import Runner
 from tests.engine.conftest import Played, Player
 from tests.engine.run.test_step_runs import places
@@ -173,36 +172,6 @@ def test_a_late_move_leaves_the_seconds_unknown(nth: int, behind: Player, tmp_pa
     (told,) = played.heard("state.failed")
     assert "octagon took 8.0 s for a move instead of 3.0 s (its `move_s` and `settle_s`)" in told["error"]
     assert "so that the seconds of Th are unknown" in told["error"]
-
-
-@pytest.mark.parametrize("lamp", ["Th", "Ne"])
-def test_a_shutter_that_opens_late_leaves_the_seconds_unknown(
-    lamp: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where the spectrographs begin 7 s late, a part of the lamp's light meets a closed shutter: the frame is bad."""
-    path = behind_shutters(tmp_path)
-    plain = yaml.safe_load(path.read_text(encoding="utf-8"))
-    plain["lamps"]["units"]["Ne"] = {"warmup_s": 0.0, "flavour": "arc", "longest_on_s": 600.0}
-    path.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
-    expose, began = SimulatedSpectrographs.expose, []
-
-    async def late(spectrographs: SimulatedSpectrographs, order: ExposureOrder) -> int:
-        began.append(order)
-        if len(began) == 1:
-            await spectrographs._clock.sleep(7.0)
-        return await expose(spectrographs, order)
-
-    monkeypatch.setattr(SimulatedSpectrographs, "expose", late)
-    step = {"lamps": [lamp], "exposure_time": 60, "lit_for": {lamp: 20}}
-    played = Player(tmp_path, path)({"name": "late", "steps": [step]})
-    assert played.result is not None
-    assert played.result.outcome == "done", played.result.reason
-    (told,) = played.heard("state.failed")
-    assert "the exposure took 68.0 s instead of 61.0 s (with `lead_s` and `tail_s`)" in told["error"]
-    assert f"so that the seconds of {lamp} are unknown" in told["error"]
-    (frame,) = played.result.frames
-    assert measure(frame.files[0].path, load_observatory(path)).lamps[lamp] == pytest.approx(20.0, rel=0.06)
-    assert played.all_dark()
 
 
 def test_a_lamp_that_goes_out_meanwhile_makes_a_bad_frame(behind: Player, tmp_path: Path) -> None:
