@@ -225,11 +225,21 @@ class Runner:
     async def _perform(self, state: State) -> TakenFrame | None:
         if isinstance(state.work, LampWarmup | TimedLamp | Expose):
             await self.instrument.take_charge()
+        await self._rest(state)
         try:
             async with self.instrument.clock.timeout(state.deadline_s):
                 return await _work(state).act(self.instrument)
         except TimeoutError:
             raise TimeoutError(f"not done after {state.deadline_s:g} s") from None
+
+    async def _rest(self, state: State) -> None:
+        """Let lamps that have their moment within an exposure rest before everything is read back for it.
+
+        Other lamps rest in the states that light them.
+        """
+        if self.instrument.restrike_s and isinstance(state.work, Ready):
+            exposures = (each for each in self.graph.exposures if each.frame == state.frame)
+            await self.instrument.rested(*(lamp for each in exposures for lamp, _ in each.timed))
 
     def _finish(self, name: str) -> None:
         """Handle the end of a task or a recovery."""
@@ -407,10 +417,6 @@ class Runner:
         if isinstance(error, Occupied):
             await self._others.gone()
         await self.instrument.clock.sleep(wait_s)
-        works = [state.work for state in self._failed[scope]]
-        # Other lamps are lit by states that wait for them. These have their moment within an exposure.
-        timed = (lamp for work in works if isinstance(work, Expose) for lamp, _ in work.exposure.timed)
-        await self.instrument.rested(*timed)
 
     def _note_darkness(self, scope: str, lamps: Mapping[str, LampState]) -> None:
         """Record and announce lamps that were switched off after a failure."""

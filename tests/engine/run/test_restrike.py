@@ -73,6 +73,17 @@ def test_it_rests_after_the_run_before(resting: Player, tmp_path: Path) -> None:
     assert REST_S - 10.0 < took_s[1] - took_s[0] <= REST_S
 
 
+def test_a_timed_lamp_rests_before_its_first_exposure(resting: Player, tmp_path: Path) -> None:
+    """Where the run before has just put the lamp out, no try is lost: the exposure begins after the rest."""
+    places = {"home": tmp_path / "home", "frames": tmp_path / "frames"}
+    assert_done(resting(ARC, **places))
+    played = resting(TIMED, **places)
+    assert_done(played)
+    assert not played.heard("state.failed")
+    assert played.result is not None
+    assert played.result.elapsed_s > REST_S
+
+
 def test_nothing_waits_without_a_reason(resting: Player) -> None:
     """A run without a failure takes the time that its plan says."""
     played = resting(ARC)
