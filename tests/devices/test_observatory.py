@@ -346,8 +346,8 @@ def test_import_is_light() -> None:
     script = (
         "import sys; import safelight.devices;"
         "assert not {'yaml', 'numpy', 'astropy'} & set(sys.modules);"
-        "from safelight.devices import *; from pathlib import Path;"
-        "open_devices(load_observatory('simulated'), clock=None, home=Path('nowhere'));"
+        "from safelight.devices import *; from safelight.engine.clock import Clock; from pathlib import Path;"
+        "open_devices(load_observatory('simulated'), clock=Clock(), home=Path('nowhere'));"
         "assert not {'numpy', 'astropy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
