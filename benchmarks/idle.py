@@ -60,7 +60,13 @@ def seconds_per_state(graph: StateGraph, states: int, record: Record | None = No
     async def walk() -> None:
         clock = Clock()
         instrument = SimpleNamespace(
-            clock=clock, doubtful=set(), seen={}, attempts={}, early_s={}, ended=defaultdict(asyncio.Event)
+            restrike_s={},
+            clock=clock,
+            doubtful=set(),
+            seen={},
+            attempts={},
+            early_s={},
+            ended=defaultdict(asyncio.Event),
         )
         runner = Runner(
             graph=graph,
