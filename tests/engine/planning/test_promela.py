@@ -71,7 +71,12 @@ class Verdict:
 
 def spin(graph: StateGraph, folder: Path) -> Verdict:
     """Have SPIN look at all that can happen in the exported model."""
-    (folder / "model.pml").write_text(to_promela(graph, LAMPS), encoding="utf-8")
+    return verdict_on(to_promela(graph, LAMPS), folder)
+
+
+def verdict_on(model: str, folder: Path) -> Verdict:
+    """Have SPIN look at all that can happen in a model."""
+    (folder / "model.pml").write_text(model, encoding="utf-8")
     _tool(["spin", "-a", "model.pml"], folder)
     _tool(["gcc", "-O0", "-DSAFETY", "-DVECTORSZ=8192", "-o", "pan", "pan.c"], folder)
     report = _tool(["./pan", "-w18", "-m1000000"], folder)

@@ -15,7 +15,7 @@ from safelight.engine.errors import LampOnTooLong
 from safelight.engine.planning.promela import to_promela
 from safelight.sequences import SequenceError, load
 from safelight.states import Configure, Expose, LampOff, LampWarmup, StateGraph, TimedLamp, WaitDark
-from tests.engine.planning.test_promela import Verdict, _number, _tool
+from tests.engine.planning.test_promela import Verdict, verdict_on
 from tests.engine.planning.test_proof import bypassed, with_state
 from tests.engine.step_bench import STEPS, with_arcs, written
 
@@ -235,12 +235,7 @@ def spin(
     exclusive: tuple[tuple[str, ...], ...] = EXCLUSIVE,
 ) -> Verdict:
     """Have SPIN look at the exported model."""
-    (folder / "model.pml").write_text(to_promela(graph, lamps, exclusive), encoding="utf-8")
-    _tool(["spin", "-a", "model.pml"], folder)
-    _tool(["gcc", "-O0", "-DSAFETY", "-DVECTORSZ=8192", "-o", "pan", "pan.c"], folder)
-    report = _tool(["./pan", "-w18", "-m1000000"], folder)
-    errors, states = _number(r"errors: (\d+)", report), _number(r"(\d+) states, stored", report)
-    return Verdict(errors, states, 0, report)
+    return verdict_on(to_promela(graph, lamps, exclusive), folder)
 
 
 @pytest.mark.skipif(shutil.which("spin") is None, reason="SPIN is not installed (tests/install-servers installs it)")

@@ -14,7 +14,7 @@ from safelight.engine.planning.promela import to_promela
 from safelight.sequences import SequenceError
 from safelight.states import Configure, Expose, Need, Opening, Ready, StateGraph, TimedLamp, TimedShutter
 from safelight.states.graph import plain
-from tests.engine.planning.test_promela import Verdict, _number, _tool
+from tests.engine.planning.test_promela import Verdict, verdict_on
 from tests.engine.planning.test_proof import bypassed, with_state
 from tests.engine.planning.test_restored_steps import needs_spin
 from tests.engine.planning.test_step_plans import planned, works
@@ -226,11 +226,7 @@ class TestProof:
 
 def spin(graph: StateGraph, folder: Path, shields: Any = SHIELDS) -> Verdict:
     """Have SPIN look at the exported model."""
-    (folder / "model.pml").write_text(to_promela(graph, LAMPS, (), shields), encoding="utf-8")
-    _tool(["spin", "-a", "model.pml"], folder)
-    _tool(["gcc", "-O0", "-DSAFETY", "-DVECTORSZ=8192", "-o", "pan", "pan.c"], folder)
-    report = _tool(["./pan", "-w18", "-m1000000"], folder)
-    return Verdict(_number(r"errors: (\d+)", report), _number(r"(\d+) states, stored", report), 0, report)
+    return verdict_on(to_promela(graph, LAMPS, (), shields), folder)
 
 
 @needs_spin
