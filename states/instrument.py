@@ -43,6 +43,10 @@ class Tolerances:
     level: float = 1.0
     lit: float = 0.1
 
+    def lit_s(self, seconds: float) -> float:
+        """Return the allowed difference of the time for which a lamp is seen in a part of an exposure, s."""
+        return seconds * self.lit + self.computing_s
+
 
 async def _nobody_else() -> None:
     """Return at once: there are no other guards (a dry run on the bench)."""

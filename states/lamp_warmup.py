@@ -187,8 +187,7 @@ class TimedLamp:
         instrument.timed_s.setdefault(self.frame, {})[self.lamp] = on_s
         if instrument.closed_at.get(self.frame, until) < until:
             raise BadFrame(self.frame, f"lamp {self.lamp} was still on when the shutter closed")
-        limit_s = self.lit_s * instrument.tolerances.lit + instrument.tolerances.computing_s
-        if abs(on_s - self.lit_s) > limit_s:
+        if abs(on_s - self.lit_s) > instrument.tolerances.lit_s(self.lit_s):
             why = f"lamp {self.lamp} was on for {on_s:.1f} s instead of {self.lit_s:.1f} s"
             raise BadFrame(self.frame, why)
 
@@ -249,7 +248,7 @@ class TimedShutter:
             instrument: with the tolerances.
         """
         opening = self.opening
-        limit_s = opening.seconds * instrument.tolerances.lit + instrument.tolerances.computing_s
+        limit_s = instrument.tolerances.lit_s(opening.seconds)
         if abs(open_s - opening.seconds) > limit_s:
             times = f"{open_s:.1f} s instead of {opening.seconds:.1f} s"
             return f"{opening.selector} let {opening.lamp} through for {times}"

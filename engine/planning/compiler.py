@@ -354,7 +354,7 @@ class _Compiler:
         least_s = tuple((lamp, units[lamp].min_on_s) for lamp in off if units[lamp].min_on_s)
         rests = (rest.for_s for lamp in exposure.lamps if (rest := units[lamp].rest))
         own_s = exposure.rest[1] if exposure.rest else 0.0
-        dark_s = max([exposure.wait_s, own_s, *rests, *(units[lamp].restrike_s for lamp in exposure.lamps)])
+        dark_s = max([exposure.wait_s, own_s, *rests, self.durations.restrike_s(exposure.lamps)])
         off_s = self.durations.lamp_off_s + max((seconds for _, seconds in least_s), default=0.0) + dark_s
         longest_s = off_s + self.durations.ready_again_s(need)
         warming_s = self.durations.warmup_s(need, {}) if need.lamps else 0.0

@@ -24,15 +24,18 @@ class Durations:
         times = [site.lamps.status_s, site.spectrographs.status_s]
         times += [site.telescopes.status_s] if site.telescopes else []
         times += [site.fibsel.status_s] if site.fibsel else []
-        times += [site.selectors.status_s] if site.selectors else []
-        return max(times)
+        return max(*times, self.selectors_read_s)
+
+    @property
+    def selectors_read_s(self) -> float:
+        """Return the duration of the read-back of selectors, 0 if there are none, s."""
+        return self.observatory.selectors.status_s if self.observatory.selectors else 0.0
 
     @property
     def look_again_s(self) -> float:
         """Return the duration of the read-back of lamps, shutters and selectors right after an integration, s."""
         site = self.observatory
-        times = [site.lamps.status_s, site.spectrographs.status_s]
-        return max([*times, site.selectors.status_s] if site.selectors else times)
+        return max(site.lamps.status_s, site.spectrographs.status_s, self.selectors_read_s)
 
     @property
     def lamp_off_s(self) -> float:
@@ -75,18 +78,14 @@ class Durations:
         """Return for how long these lamps have to be off before they may be lit again, s."""
         return max((self.observatory.lamps.units[lamp].restrike_s for lamp in lamps), default=0.0)
 
-    def configure_s(self, selectors: Iterable[str]) -> float:
-        """Return the duration of moving these selectors in parallel and reading them back, s."""
-        model = self.observatory.selectors
-        if model is None:
-            return 0.0
-        moves = (model.units[name].move_s + model.units[name].settle_s for name in selectors)
-        return max(moves, default=0.0) + model.status_s
-
     def move_of_s(self, selector: str) -> float:
         """Return the duration of a move of one selector, without its read-back, s."""
-        status_s = self.observatory.selectors.status_s if self.observatory.selectors else 0.0
-        return self.configure_s((selector,)) - status_s
+        model = self.observatory.selectors
+        return model.units[selector].move_s + model.units[selector].settle_s if model else 0.0
+
+    def configure_s(self, selectors: Iterable[str]) -> float:
+        """Return the duration of moving these selectors in parallel and reading them back, s."""
+        return max(map(self.move_of_s, selectors), default=0.0) + self.selectors_read_s
 
     def open_s(self, opening: Opening) -> float:
         """Return the time from the command to expose until its source shutter is read back as closed again, s."""

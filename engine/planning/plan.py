@@ -88,7 +88,7 @@ def site_of(observatory: Observatory, *, point: bool = True) -> Site:
         counts=spectrographs.judging.acts,
         monitor=observatory.lamps.monitor is not None,
         switching_s=observatory.lamps.on_s + observatory.lamps.off_s,
-        reading_s=max(observatory.lamps.status_s, observatory.selectors.status_s if observatory.selectors else 0.0),
+        reading_s=max(observatory.lamps.status_s, durations.selectors_read_s),
     )
 
 
