@@ -111,7 +111,7 @@ class Keeper:
         try:
             owner = await self._in_thread(self._read)
         except Exception as error:  # noqa: BLE001 - whatever it is, the keeper goes on looking
-            self._say_blind(str(error) if isinstance(error, JournalError) else in_words(error))
+            self._say_blind(in_words(error))
             return
         self._say_blind("")
         silent_s = 0.0 if owner is None else self._silence.of(owner, asked_s)

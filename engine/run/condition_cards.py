@@ -85,10 +85,7 @@ class ConditionCards:
 
     def _read(self, name: str, loop: asyncio.AbstractEventLoop, still: ExitStack) -> None:
         model = self._models[name]
-        try:
-            found = read(model)
-        except Exception as error:  # noqa: BLE001 - a driver's mistake is no reason to lose a frame
-            found = ConditionReading("unknown", f"it can't be read: {_short(error)}")
+        found = read(model)
         if boot_s() - self._began_s <= model.timeout_s + _LATER_S:
             self._found[name] = found
         if len(self._found) == len(self._models):
@@ -119,31 +116,26 @@ def _in_a_card(text: str) -> str:
 
 def why_unmet(condition: ConditionModel) -> str:
     """Read a condition. Return why it is not met, or nothing. What can't be read in time is not met."""
-    found: list[ConditionReading | Exception] = []
-
-    def work() -> None:
-        try:
-            found.append(read(condition))
-        except Exception as error:  # noqa: BLE001 - raised again below
-            found.append(error)
-
+    found: list[ConditionReading] = []
     # A server may send its answer byte by byte, each one in time.
-    thread = Thread(target=work, name="condition", daemon=True)
+    thread = Thread(target=lambda: found.append(read(condition)), name="condition", daemon=True)
     thread.start()
     thread.join(condition.timeout_s + _LATER_S)
-    if not found:
-        return f"it has not been read after {condition.timeout_s:g} s"
-    if isinstance(found[0], Exception):
-        raise found[0]
-    return found[0].why
+    return found[0].why if found else f"it has not been read after {condition.timeout_s:g} s"
 
 
 def read(condition: ConditionModel) -> ConditionReading:
-    """Read a condition, within its time limit as far as its source lets it be bounded."""
-    if condition.command is not None:
-        return _of_command(condition)
-    if condition.url is None:
-        return _of_device(condition)
+    """Read a condition, within its time limit as far as its source lets it be bounded. Raises nothing."""
+    try:
+        if condition.command is not None:
+            return _of_command(condition)
+        return _of_device(condition) if condition.url is None else _of_url(condition)
+    except Exception as error:  # noqa: BLE001 - a mistake of safelight or of a library must end no worker and no run
+        said = f"it can't be read: safelight itself has failed ({type(error).__name__}), please report it"
+        return ConditionReading("unknown", said)
+
+
+def _of_url(condition: ConditionModel) -> ConditionReading:
     unknown = partial(ConditionReading, "unknown")
     try:
         with urlopen(str(condition.url), timeout=condition.timeout_s) as answer:  # noqa: S310 - the document names it
@@ -179,9 +171,6 @@ def _of_device(condition: ConditionModel) -> ConditionReading:
         found = asyncio.run(read_condition(condition, Clock()))
     except DeviceError as error:
         return ConditionReading("unknown", f"it can't be read: {error.reason}"[:_LONGEST_REASON])
-    except Exception as error:  # noqa: BLE001 - a mistake of safelight or of a library must end no worker and no run
-        said = f"it can't be read: safelight itself has failed ({type(error).__name__}), please report it"
-        return ConditionReading("unknown", said)
     return _compared(condition, found)
 
 

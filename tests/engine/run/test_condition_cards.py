@@ -17,7 +17,7 @@ from safelight.devices.observatory.site_habits import ConditionModel
 from safelight.engine import Request, RunResult, perform
 from safelight.engine.clock import Clock
 from safelight.engine.resume.resumption import ResumeRequest, resume
-from safelight.engine.run.condition_cards import ConditionCards
+from safelight.engine.run.condition_cards import ConditionCards, ConditionReading
 from safelight.sequences.keywords import header_value
 from tests.crash.crashes import small_observatory
 
@@ -137,8 +137,8 @@ def test_any_answer_fits_into_a_card(weather: str, monkeypatch: pytest.MonkeyPat
     """Long texts, quotes and letters outside of ASCII make a card that a FITS file can hold."""
     assert weather
 
-    def found(_: ConditionModel) -> Any:
-        raise OSError("d'après " * 30)
+    def found(_: ConditionModel) -> ConditionReading:
+        return ConditionReading("unknown", "it can't be read: " + "d'après " * 30)
 
     monkeypatch.setattr("safelight.engine.run.condition_cards.read", found)
 
