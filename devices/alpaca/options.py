@@ -18,10 +18,8 @@ __all__ = [
     "SelectorsOptions",
     "SpectrographsOptions",
     "TelescopeOptions",
-    "Where",
 ]
 
-Where = HostAndPort
 Number = Annotated[int, Field(ge=0, le=4_294_967_295, strict=True)]
 
 
@@ -39,7 +37,7 @@ class LampOptions(OptionsPart):
         zero_is_off: whether a CoverCalibrator that says `Ready` with brightness 0 is off. Some say so for ever.
     """
 
-    server: Where | None = None
+    server: HostAndPort | None = None
     switch: Number | None = None
     element: str | None = None
     id: Number | None = None
@@ -68,7 +66,7 @@ class LampsOptions(OptionsPart):
         deadline_s: how long one request may take, s; a verb of several takes twice that at most.
     """
 
-    server: Where | None = None
+    server: HostAndPort | None = None
     lamps: dict[str, LampOptions] = Field(default_factory=dict)
     deadline_s: Wait = 4.0
 
@@ -87,7 +85,7 @@ class CameraOptions(OptionsPart):
         cool_within_c: an exposure is refused while the detector is further from it.
     """
 
-    server: Where | None = None
+    server: HostAndPort | None = None
     device: Number = 0
     shutter: Literal["ask", "own", "none"] = "ask"
     binning: Annotated[int, Field(ge=1, le=64, strict=True)] | None = None
@@ -108,7 +106,7 @@ class SpectrographsOptions(OptionsPart):
         look_every_s: how often a camera is asked during an exposure, s.
     """
 
-    server: Where | None = None
+    server: HostAndPort | None = None
     cameras: dict[str, CameraOptions] = Field(default_factory=dict)
     deadline_s: Wait = 5.0
     download_s: Wait = 120.0
@@ -125,7 +123,7 @@ class TelescopeUnit(OptionsPart):
             while it is parked, whatever its coordinates say, and it is unparked before it slews elsewhere.
     """
 
-    server: Where | None = None
+    server: HostAndPort | None = None
     device: Number = 0
     parked_at: Annotated[str, Field(min_length=1)] | None = None
 
@@ -139,7 +137,7 @@ class TelescopeOptions(OptionsPart):
         look_every_s: how often a telescope is asked during a slew, s.
     """
 
-    server: Where | None = None
+    server: HostAndPort | None = None
     deadline_s: Wait = 5.0
     look_every_s: Wait = 0.5
 
@@ -155,7 +153,7 @@ class AlpacaSelectorOptions(OptionsPart):
         element: name of the element. Without it the selector's own name.
     """
 
-    server: Where | None = None
+    server: HostAndPort | None = None
     filter_wheel: Number | None = None
     cover: Number | None = None
     switch: Number | None = None
@@ -178,7 +176,7 @@ class SelectorsOptions(OptionsPart):
         look_every_s: how often a selector is asked during a move, s.
     """
 
-    server: Where | None = None
+    server: HostAndPort | None = None
     selectors: Annotated[dict[str, AlpacaSelectorOptions], Field(min_length=1)]
     deadline_s: Wait = 5.0
     look_every_s: Wait = 0.5
@@ -194,7 +192,7 @@ class AlpacaMonitorOptions(OptionsPart):
         deadline_s: how long one request may take, s; a reading of several takes twice that at most.
     """
 
-    server: Where
+    server: HostAndPort
     switch: Number = 0
     element: Annotated[str, Field(min_length=1)]
     deadline_s: Wait = 4.0

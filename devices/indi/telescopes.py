@@ -101,11 +101,8 @@ class IndiTelescopes:
         Raises:
             DeviceError: it refuses, does not begin, is stopped on its way, or its driver ends.
         """
-        device, line, context = (
-            self._device(self._moving, name),
-            self._moving,
-            CommandContext(f"telescopes.{name}", "goto"),
-        )
+        device, context = self._device(self._moving, name), CommandContext(f"telescopes.{name}", "goto")
+        line = self._moving
         await device.connect(context)
         if _is_parked(await device.learn(_PARK, context)):
             return
@@ -113,23 +110,12 @@ class IndiTelescopes:
         values = {"PARK": "On"}
         await line.tell(new_vector("switch", device.name, _PARK, values) + get_properties(device.name, _PARK), context)
 
-        def heard() -> Vector | None:
-            vector = line.known(device.name, _PARK)
-            if vector is None:
-                raise context.unknown(f"the driver of {device.name} has ended while it parked")
-            if vector.serial <= before:
-                return None
-            if vector.state == "Alert":
-                error = line.error_of(device.name, before)
-                raise context.unknown(f"{device.name} {_PARK} is in state Alert: {error or 'it says no more'}")
-            return vector
-
         def begins() -> bool | None:
-            vector = heard()
+            vector = self._heard((device.name, _PARK), before, "while it parked", context)
             return True if vector is not None and (vector.state == "Busy" or _is_parked(vector)) else None
 
         def ends() -> bool | None:
-            vector = heard()
+            vector = self._heard((device.name, _PARK), before, "while it parked", context)
             return True if vector is not None and vector.state != "Busy" else None
 
         if not await line.until(begins, self._deadline_s, context):
@@ -151,15 +137,8 @@ class IndiTelescopes:
         await line.tell(new_vector("number", device, name, values) + get_properties(device, name), context)
 
         def heard() -> str | None:
-            vector = line.known(device, name)
-            if vector is None:
-                raise context.unknown(f"the driver of {device} has ended during the slew")
-            if vector.serial <= before:
-                return None
-            if vector.state == "Alert":
-                error = line.error_of(device, before)
-                raise context.unknown(f"{device} {name} is in state Alert: {error or 'it says no more'}")
-            return vector.state
+            vector = self._heard((device, name), before, "during the slew", context)
+            return None if vector is None else vector.state
 
         def begins() -> bool | None:
             return True if heard() == "Busy" else None
@@ -172,6 +151,29 @@ class IndiTelescopes:
             raise context.unknown(f"{device} does not slew: {self._deadline_s:g} s after the order it stands elsewhere")
         if await line.until(arrives, _FOREVER_S, context) is None:
             raise context.unknown(f"{device} has not arrived")
+
+    def _heard(self, of: tuple[str, str], before: int, when: str, context: CommandContext) -> Vector | None:
+        """Return what a driver says of a vector since an order, or None where it has said nothing yet.
+
+        Args:
+            of: the device, and the vector.
+            before: number of the last thing that was heard before the order.
+            when: in words, for the error.
+            context: for errors.
+
+        Raises:
+            DeviceError: the driver refuses, or has ended.
+        """
+        device, name = of
+        vector = self._moving.known(device, name)
+        if vector is None:
+            raise context.unknown(f"the driver of {device} has ended {when}")
+        if vector.serial <= before:
+            return None
+        if vector.state == "Alert":
+            error = self._moving.error_of(device, before)
+            raise context.unknown(f"{device} {name} is in state Alert: {error or 'it says no more'}")
+        return vector
 
     @staticmethod
     def _near(goal: Equatorial, vector: Vector | None) -> bool:

@@ -12,6 +12,9 @@ from safelight.engine.records.database import Journal
 
 __all__ = ["LampHours", "added_up", "lamp_hours", "rested_s"]
 
+_WITH_RUNS = tables.lamp_events.outerjoin(tables.runs, tables.runs.c.run == tables.lamp_events.c.run)
+"""Lamp events with the run to which they belong. What was done by hand while none went on has none."""
+
 
 @dataclass(frozen=True, slots=True)
 class LampHours:
@@ -37,8 +40,7 @@ def lamp_hours(journal: Journal) -> list[LampHours]:
     """Return every lamp that was ever switched on, by observatory and name."""
     events = tables.lamp_events.c
     columns = (events.run, events.lamp, events.action, events.seen, events.time, tables.runs.c.observatory)
-    joined = tables.lamp_events.outerjoin(tables.runs, tables.runs.c.run == events.run)
-    return added_up(journal.read(sa.select(*columns).select_from(joined).order_by(events.id)))
+    return added_up(journal.read(sa.select(*columns).select_from(_WITH_RUNS).order_by(events.id)))
 
 
 def rested_s(journal: Journal, observatory: str, lamps: Iterable[str], now: str) -> dict[str, float]:
@@ -53,11 +55,10 @@ def rested_s(journal: Journal, observatory: str, lamps: Iterable[str], now: str)
         now: the present time of the observatory, ISO 8601.
     """
     events = tables.lamp_events.c
-    joined = tables.lamp_events.outerjoin(tables.runs, tables.runs.c.run == events.run)
     here = sa.or_(tables.runs.c.observatory == observatory, events.run == "")
     found: dict[str, float] = {}
     for lamp in lamps:
-        mine = sa.select(events.id, events.time).select_from(joined).where(here, events.lamp == lamp)
+        mine = sa.select(events.id, events.time).select_from(_WITH_RUNS).where(here, events.lamp == lamp)
         last_on = journal.read(mine.where(events.action == "on").order_by(events.id.desc()).limit(1))
         if last_on:
             off = mine.where(events.action == "off", events.seen == "off", events.id > last_on[0]["id"])
