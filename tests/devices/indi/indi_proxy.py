@@ -2,14 +2,15 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 from xml.etree.ElementTree import Element as Node
-from xml.etree.ElementTree import XMLPullParser, tostring
+from xml.etree.ElementTree import tostring
 
 from safelight.engine.clock import Clock
 from tests.devices.dli.hosting import Listener
+from tests.devices.indi.indi_server import messages
 from tests.matrix.wall import now
 
 __all__ = ["INDI_FAULTS", "IndiFault", "IndiProxy", "MessageSpot"]
@@ -80,7 +81,7 @@ class IndiProxy(Listener):
         self._pairs.add(pair)
         answering = asyncio.create_task(self._answers(inner, pair))
         try:
-            async for node in _messages(reader):
+            async for node in messages(reader):
                 await self._awake.wait()
                 await self._heard(node, pair)
         finally:
@@ -124,7 +125,7 @@ class IndiProxy(Listener):
         self._awake.set()
 
     async def _answers(self, reader: asyncio.StreamReader, pair: "_Pair") -> None:
-        async for node in _messages(reader):
+        async for node in messages(reader):
             await self._awake.wait()
             if pair.fault == "deaf" and now() < pair.struck_s + self.late_s:
                 continue
@@ -151,18 +152,3 @@ class _Pair:
         """Close both."""
         self.outwards.close()
         self.inwards.close()
-
-
-async def _messages(reader: asyncio.StreamReader) -> AsyncIterator[Node]:
-    """Yield each message of a side, until its connection ends."""
-    parser, depth = XMLPullParser(("start", "end")), 1
-    parser.feed("<root>")
-    try:
-        while piece := await reader.read(65_536):
-            parser.feed(piece)
-            for event, node in parser.read_events():
-                depth += 1 if event == "start" else -1
-                if event == "end" and depth == 2:
-                    yield node
-    except ConnectionError:
-        return

@@ -5,7 +5,7 @@ is the hardware: the truth, whatever a property says.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import ClassVar
 from xml.etree.ElementTree import Element as Node
 from xml.etree.ElementTree import XMLPullParser
@@ -271,16 +271,10 @@ class IndiServer(Listener):
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Hear one client."""
-        parser, depth = XMLPullParser(("start", "end")), 1
-        parser.feed("<client>")
         self._clients.add(writer)
         try:
-            while piece := await reader.read(65_536):
-                parser.feed(piece)
-                for event, node in parser.read_events():
-                    depth += 1 if event == "start" else -1
-                    if event == "end" and depth == 2:
-                        await self._pass_on(node, writer)
+            async for node in messages(reader):
+                await self._pass_on(node, writer)
         finally:
             self._clients.discard(writer)
             self._want_blobs.discard(writer)
@@ -314,3 +308,18 @@ class IndiServer(Listener):
                 continue
             client.write(text.encode())
             await client.drain()
+
+
+async def messages(reader: asyncio.StreamReader) -> AsyncIterator[Node]:
+    """Yield each message of a side, until its connection ends."""
+    parser, depth = XMLPullParser(("start", "end")), 1
+    parser.feed("<root>")
+    try:
+        while piece := await reader.read(65_536):
+            parser.feed(piece)
+            for event, node in parser.read_events():
+                depth += 1 if event == "start" else -1
+                if event == "end" and depth == 2:
+                    yield node
+    except ConnectionError:
+        return

@@ -10,13 +10,12 @@ import yaml
 
 from safelight.devices import Observatory, load_observatory
 from safelight.engine import Plan, ProofError, prove
-from safelight.engine.planning.promela import to_promela
 from safelight.sequences import SequenceError
 from safelight.states import Configure, Expose, Need, Opening, Ready, StateGraph, TimedLamp, TimedShutter
 from safelight.states.graph import plain
-from tests.engine.planning.test_promela import Verdict, verdict_on
 from tests.engine.planning.test_proof import bypassed, with_state
 from tests.engine.planning.test_restored_steps import needs_spin
+from tests.engine.planning.test_source_shutters import spin
 from tests.engine.planning.test_step_plans import planned, works
 from tests.engine.shutter_bench import LAMPS, SHIELDS, SHOWN, behind_shutters
 
@@ -222,11 +221,6 @@ class TestProof:
     def test_the_promise_is_named(self, shown: Plan) -> None:
         """People read of it."""
         assert any("but its own source shutter moves" in each for each in shown.proof.promises)
-
-
-def spin(graph: StateGraph, folder: Path, shields: Any = SHIELDS) -> Verdict:
-    """Have SPIN look at the exported model."""
-    return verdict_on(to_promela(graph, LAMPS, (), shields), folder)
 
 
 @needs_spin

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,15 @@ def test_a_run_is_resumed(tmp_path: Path) -> None:
     assert result.outcome == "done"
 
 
+async def cancelled(work: Coroutine[Any, Any, Any], after_s: float) -> None:
+    """Begin work and cancel it after a time. Demand that it ends as cancelled."""
+    task = asyncio.create_task(work)
+    await real_sleep(after_s)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 @pytest.mark.parametrize("after_s", [0.0, 0.3, 0.6])
 def test_a_run_that_is_cancelled_while_it_begins(tmp_path: Path, after_s: float) -> None:
     """A run that is cancelled before it has begun leaves no lock, and no run that could be resumed."""
@@ -69,14 +78,7 @@ def test_a_run_that_is_cancelled_while_it_begins(tmp_path: Path, after_s: float)
     Journal(f"sqlite:///{path}").close()
     request = request_in(tmp_path)
 
-    async def cancelled() -> None:
-        task = asyncio.create_task(perform(request, guarded=False))
-        await real_sleep(after_s)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(while_held(path, cancelled))
+    asyncio.run(while_held(path, lambda: cancelled(perform(request, guarded=False), after_s)))
     with closing(Journal(f"sqlite:///{path}")) as journal:
         assert owner_of(journal, "small") is None
         # Either it has left nothing, or it has ended as any other.
@@ -94,14 +96,7 @@ def test_a_lock_that_was_taken_late_is_given_back(tmp_path: Path) -> None:
         async with hold_observatory(f"sqlite:///{path}", "small", "my-run", Clock()):
             raise AssertionError("it was cancelled before")
 
-    async def cancelled() -> None:
-        task = asyncio.create_task(hold())
-        await real_sleep(0.3)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(while_held(path, cancelled))
+    asyncio.run(while_held(path, lambda: cancelled(hold(), 0.3)))
     with closing(Journal(f"sqlite:///{path}")) as journal:
         assert owner_of(journal, "small") is None
         assert journal.read(sa.select(tables.fences))
